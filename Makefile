@@ -1,0 +1,77 @@
+# ktrap: `make help` lists the targets.
+SHELL    := /bin/bash
+GO       ?= go
+BIN      := bin/ktrap
+# Packages whose golden files `make golden` rewrites.
+GOLDEN   := ./symbols/oops ./session/report ./cmd/ktrap/...
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: packages
+packages: ## install what is missing (QEMU, gdb, busybox, dropbear, compiler), saying why
+	@.ci/packages
+
+.PHONY: demo
+demo: packages build ## set everything up, crash a real kernel, show what ktrap sees
+	@$(BIN) lab demo
+
+.PHONY: test
+test: packages check unit short ## everything that must pass: check, unit tests, one live kernel
+
+.PHONY: build
+build: ## build bin/ktrap
+	@$(GO) build -trimpath -o $(BIN) ./cmd/ktrap
+
+.PHONY: check
+check: ## format, vet, staticcheck, dead code, module file, layers
+	@out=$$(gofmt -l cmd rsp symbols session scripts testdata); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags qemu ./...
+	$(GO) tool staticcheck -checks all -tags qemu ./...
+	@out=$$($(GO) tool deadcode -tags qemu -test ./...); test -z "$$out" || { echo "dead code:"; echo "$$out"; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) test ./cmd/ktrap -run 'TestLayers|TestFileSizes'
+
+.PHONY: lint
+lint: check ## the same as check, and known vulnerabilities (needs network)
+	$(GO) tool govulncheck ./...
+
+.PHONY: unit
+unit: ## unit tests with the race detector
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: short
+short: build ## a short integration run on one live kernel (part of `make test`)
+	$(GO) test -tags qemu -short -count=1 -timeout 15m -p 1 ./session ./cmd/ktrap/... ./scripts
+
+.PHONY: integration
+integration: packages build ## the full matrix on live kernels; rewrites docs/tables/
+	KTRAP_TABLES=$(CURDIR)/docs/tables $(GO) test -tags qemu -count=1 -timeout 80m -p 1 -v ./session/... ./cmd/ktrap/... ./scripts
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (default 10s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+.PHONY: bench
+bench: ## Go benchmarks (compare with `go tool benchstat`)
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: golden
+golden: ## rewrite golden files after a wanted change
+	@for p in $(GOLDEN); do $(GO) test $$p -update || exit 1; done
+
+.PHONY: lab
+lab: packages build ## fetch and build the two lab kernels
+	$(BIN) lab prepare 6.1
+	$(BIN) lab prepare 6.12
+
+.PHONY: clean
+clean: ## remove build products (the lab cache stays: `ktrap lab --remove`)
+	rm -rf bin build reports

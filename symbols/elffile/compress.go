@@ -1,0 +1,97 @@
+package elffile
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+const (
+	// maxSection bounds one decompressed section or file.
+	maxSection = 4 << 30
+	// maxRatio is the best that zlib can do; debug information reaches 20, so
+	// a file that claims more is made to exhaust memory.
+	maxRatio = 1032
+)
+
+var errBomb = errors.New("decompressed size is out of all proportion")
+
+// inflateSection decompresses the contents of an SHF_COMPRESSED section.
+// Source: ELF gABI, Elf64_Chdr.
+func inflateSection(raw []byte) ([]byte, error) {
+	if len(raw) < 24 {
+		return nil, errors.New("compression header is cut off")
+	}
+	typ, size, body := elf.CompressionType(le.Uint32(raw)), le.Uint64(raw[8:]), raw[24:]
+	if size > maxSection || size > uint64(len(body))*maxRatio {
+		return nil, errBomb
+	}
+	r, err := sectionReader(typ, body)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data := make([]byte, size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("decompress (%v): %w", typ, err)
+	}
+	return data, nil
+}
+
+func sectionReader(typ elf.CompressionType, body []byte) (io.ReadCloser, error) {
+	switch typ {
+	case elf.COMPRESS_ZLIB:
+		return zlib.NewReader(bytes.NewReader(body))
+	case elf.COMPRESS_ZSTD:
+		return newZstd(body)
+	}
+	return nil, fmt.Errorf("compression %v is not supported", typ)
+}
+
+func newZstd(body []byte) (io.ReadCloser, error) {
+	d, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderMaxMemory(maxSection), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
+}
+
+// decompressFile undoes the compression of a whole file as module packages use
+// it. nil without an error: the file is not compressed.
+func decompressFile(data []byte) ([]byte, error) {
+	var r io.Reader
+	var err error
+	switch {
+	case bytes.HasPrefix(data, []byte("\x1f\x8b")):
+		r, err = gzip.NewReader(bytes.NewReader(data))
+	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
+		r, err = xz.NewReader(bytes.NewReader(data))
+	case bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")):
+		var z io.ReadCloser
+		if z, err = newZstd(data); err == nil {
+			defer z.Close()
+			r = z
+		}
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	limit := min(int64(len(data))*maxRatio, maxSection)
+	plain, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(plain)) > limit {
+		return nil, errBomb
+	}
+	return plain, nil
+}

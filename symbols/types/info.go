@@ -1,0 +1,208 @@
+package types
+
+import (
+	"debug/dwarf"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Source hands out the sections of an ELF file, decompressed and, for
+// relocatable files, relocated.
+// Errors: any error means "no such section" to this package.
+type Source interface {
+	Section(name string) ([]byte, error)
+}
+
+// ErrNotFound says that the debug info knows no such name.
+var ErrNotFound = errors.New("not found in debug info")
+
+// ErrNoDebugInfo says that the file has neither .BTF nor DWARF.
+var ErrNoDebugInfo = errors.New("no .BTF and no .debug_info section")
+
+// Info answers type questions about one vmlinux or module. It is safe for
+// concurrent use.
+type Info struct {
+	src  Source
+	base *Info // vmlinux, when src is a module; may be nil
+
+	// The terminal, the session and scripts ask concurrently and share what
+	// was decoded, so the caches are locked rather than owned.
+	mu      sync.Mutex
+	btf     *btf // nil: not loaded or not there
+	btfErr  error
+	loaded  bool
+	layouts map[string]*Layout
+}
+
+// New returns the types of one file. Nothing is read until the first question.
+func New(src Source) *Info { return NewModule(src, nil) }
+
+// NewModule returns the types of a module; what the module's own debug info
+// leaves to the kernel (split BTF, declarations) is looked up in base.
+func NewModule(src Source, base *Info) *Info {
+	return &Info{src: src, base: base, layouts: make(map[string]*Layout)}
+}
+
+// Layout gives the layout of a struct, a union, or a typedef of one: "x",
+// "struct x" and "union x" are accepted.
+// Errors: wraps ErrNotFound or ErrNoDebugInfo.
+func (i *Info) Layout(name string) (*Layout, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if l := i.layouts[name]; l != nil {
+		return l, nil
+	}
+	t, err := i.layoutType(name)
+	if err != nil {
+		return nil, err
+	}
+	l := &Layout{info: i, typ: t}
+	i.layouts[name] = l
+	return l, nil
+}
+
+// layoutType finds the struct or union a name means. Called with mu held.
+func (i *Info) layoutType(name string) (*dwarf.StructType, error) {
+	kinds := []string{"struct ", "union ", ""}
+	if sp, err := parseSpelling(name); err == nil && sp.tag != "" {
+		kinds = kinds[2:]
+	}
+	var first error
+	for _, kind := range kinds {
+		t, err := i.typeByName(kind + name)
+		if err == nil {
+			t, err = i.complete(Strip(t))
+		}
+		if st, ok := t.(*dwarf.StructType); ok && err == nil && !st.Incomplete {
+			return st, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if first == nil {
+		first = fmt.Errorf("layout of %q: %w", name, ErrNotFound)
+	}
+	return nil, first
+}
+
+// TypeByName gives the type a C spelling means: "struct task_struct", "u64",
+// "unsigned long", "enum pid_type", "struct mm_struct *", "char **", "int[4]".
+// Errors: wraps ErrNotFound, ErrNoDebugInfo or says what is wrong in the name.
+func (i *Info) TypeByName(name string) (dwarf.Type, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.typeByName(name)
+}
+
+func (i *Info) typeByName(name string) (dwarf.Type, error) {
+	sp, err := parseSpelling(name)
+	if err != nil {
+		return nil, fmt.Errorf("read type name %q: %w", name, err)
+	}
+	t, err := i.named(sp.tag, sp.name)
+	if err != nil {
+		return nil, fmt.Errorf("find type %q: %w", name, err)
+	}
+	return sp.wrap(t), nil
+}
+
+// named finds one type by tag ("struct", "union", "enum" or "" for a typedef
+// or base type) and name, in BTF, then in the base kernel.
+func (i *Info) named(tag, name string) (dwarf.Type, error) {
+	if tag == "" && name == "void" {
+		return new(dwarf.VoidType), nil
+	}
+	b, err := i.loadBTF()
+	if err == nil {
+		if id, ok := b.find(tag, name); ok {
+			return b.typeOf(id), nil
+		}
+	}
+	if i.base != nil {
+		return i.base.namedLocked(tag, name)
+	}
+	if tag == "" {
+		if t, ok := builtinType(name); ok {
+			return t, nil
+		}
+	}
+	if err != nil {
+		return nil, ErrNoDebugInfo
+	}
+	return nil, ErrNotFound
+}
+
+func (i *Info) namedLocked(tag, name string) (dwarf.Type, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.named(tag, name)
+}
+
+// Complete gives the definition of a struct or union that t only declares, and
+// t itself for everything else. Typedefs and qualifiers are left alone.
+// Errors: wraps ErrNotFound when no definition is known; t is still returned.
+func (i *Info) Complete(t dwarf.Type) (dwarf.Type, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.complete(t)
+}
+
+func (i *Info) complete(t dwarf.Type) (dwarf.Type, error) {
+	st, ok := t.(*dwarf.StructType)
+	if !ok || !st.Incomplete {
+		return t, nil
+	}
+	if i.btf != nil {
+		if full := i.btf.completion(st); full != nil {
+			return full, nil
+		}
+	}
+	if st.StructName == "" {
+		return t, fmt.Errorf("complete an unnamed %s: %w", st.Kind, ErrNotFound)
+	}
+	full, err := i.named(st.Kind, st.StructName)
+	if err != nil {
+		return t, fmt.Errorf("complete %s %s: %w", st.Kind, st.StructName, err)
+	}
+	return full, nil
+}
+
+// loadBTF decodes the .BTF index once. Called with mu held.
+func (i *Info) loadBTF() (*btf, error) {
+	if i.loaded {
+		return i.btf, i.btfErr
+	}
+	i.loaded = true
+	var base *btf
+	if i.base != nil {
+		base = i.base.sharedBTF()
+	}
+	if data, err := i.src.Section(".BTF.base"); err == nil {
+		// An out-of-tree module since 6.11 carries just enough of the
+		// kernel's types to be read without the kernel.
+		if base, err = newBTF(data, nil); err != nil {
+			i.btfErr = fmt.Errorf("read .BTF.base: %w", err)
+			return nil, i.btfErr
+		}
+	}
+	data, err := i.src.Section(".BTF")
+	if err != nil {
+		i.btfErr = fmt.Errorf("read .BTF: %w", err)
+		return nil, i.btfErr
+	}
+	i.btf, i.btfErr = newBTF(data, base)
+	return i.btf, i.btfErr
+}
+
+// sharedBTF gives the raw BTF for a module to build upon; nil if there is none.
+func (i *Info) sharedBTF() *btf {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	b, err := i.loadBTF()
+	if err != nil {
+		return nil
+	}
+	return b
+}

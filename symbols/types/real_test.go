@@ -1,0 +1,121 @@
+package types
+
+import (
+	"debug/elf"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// elfSource serves the sections of a file through debug/elf, each read once.
+type elfSource struct {
+	mu    sync.Mutex
+	f     *elf.File
+	cache map[string][]byte
+}
+
+func (s *elfSource) Section(name string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if data, ok := s.cache[name]; ok {
+		return data, nil
+	}
+	sec := s.f.Section(name)
+	if sec == nil {
+		return nil, errors.New("no section " + name)
+	}
+	data, err := sec.Data()
+	if err == nil {
+		s.cache[name] = data
+	}
+	return data, err
+}
+
+// without hides sections.
+type without struct {
+	Source
+	prefix string
+}
+
+func (w without) Section(name string) ([]byte, error) {
+	if strings.HasPrefix(name, w.prefix) {
+		return nil, errors.New("hidden")
+	}
+	return w.Source.Section(name)
+}
+
+// vmlinuxes opens the files named in KTRAP_TEST_VMLINUX, a list separated as
+// PATH is.
+func vmlinuxes(t testing.TB) map[string]Source {
+	t.Helper()
+	list := os.Getenv("KTRAP_TEST_VMLINUX")
+	if list == "" {
+		t.Skip("KTRAP_TEST_VMLINUX is not set: NOT TESTED against a real kernel")
+	}
+	out := make(map[string]Source)
+	for path := range strings.SplitSeq(list, string(os.PathListSeparator)) {
+		out[path] = openELF(t, path)
+	}
+	return out
+}
+
+func openELF(t testing.TB, path string) Source {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return &elfSource{f: f, cache: make(map[string][]byte)}
+}
+
+func TestRealLayoutsHaveTheFieldsSeenLive(t *testing.T) {
+	want := []struct {
+		name, field string
+		off, size   int64
+	}{
+		{"printk_ringbuffer", "desc_ring", 0, 48},
+		{"printk_ringbuffer", "text_data_ring", 48, 32},
+		{"prb_desc_ring", "head_id", 24, 8},
+		{"printk_info", "text_len", 16, 2},
+		{"printk_info", "caller_id", 20, 4},
+		{"pt_regs", "ip", 128, 8},
+		{"pt_regs", "ss", 160, 8},
+		{"thread_struct", "sp", 24, 8},
+		{"task_struct", "comm[15]", -1, 1},
+		{"task_struct", "thread.sp", -1, 8},
+		{"inactive_task_frame", "ret_addr", 48, 8},
+	}
+	for path, src := range vmlinuxes(t) {
+		info := New(src)
+		for _, w := range want {
+			l, err := info.Layout(w.name)
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			f, ok := l.Field(w.field)
+			if !ok || w.off >= 0 && f.Off != w.off || f.Size != w.size {
+				t.Errorf("%s: %s.%s = %+v %v, want off %d size %d", path, w.name, w.field, f, ok, w.off, w.size)
+			}
+		}
+	}
+}
+
+func BenchmarkLayoutTaskStruct(b *testing.B) {
+	for path, src := range vmlinuxes(b) {
+		b.Run(path, func(b *testing.B) {
+			if _, err := New(src).Layout("task_struct"); err != nil {
+				b.Skip(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := New(src).Layout("task_struct"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -8,7 +8,7 @@ type Row struct {
 	CFA    CFARule
 	Rules  [NumRegs]Rule // the caller's registers; Rules[RIP] is the return address
 	Kind   Kind
-	Signal bool // the pc of this frame is exact: it was interrupted, it did not call
+	Signal bool // the caller was interrupted, it did not call: its pc is exact
 }
 
 // Kind says what stands at the CFA.

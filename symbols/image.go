@@ -1,0 +1,82 @@
+package symbols
+
+import (
+	"log/slog"
+	"sync"
+
+	"ktrap/symbols/addr"
+	"ktrap/symbols/elffile"
+)
+
+// OpenOptions adjusts [Open].
+type OpenOptions struct {
+	Log *slog.Logger // nil discards
+}
+
+// Image is one file with symbols: vmlinux or a module. What is costly is worked
+// out when first asked for; it is safe for concurrent use.
+type Image struct {
+	// Immutable.
+	file *elffile.File
+	log  *slog.Logger
+
+	tableOnce sync.Once
+	table     *table
+
+	bannerOnce sync.Once
+	banner     string
+}
+
+// Open opens vmlinux or a module. It reads headers only.
+func Open(path string, o *OpenOptions) (*Image, error) {
+	f, err := elffile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return NewImage(f, o), nil
+}
+
+// NewImage makes an image of an open ELF file, which it then owns.
+func NewImage(f *elffile.File, o *OpenOptions) *Image {
+	im := &Image{file: f, log: slog.New(slog.DiscardHandler)}
+	if o != nil && o.Log != nil {
+		im.log = o.Log.With("c", "symbols")
+	}
+	return im
+}
+
+// Close unmaps the file.
+func (im *Image) Close() error { return im.file.Close() }
+
+// Path gives the path the image was opened with.
+func (im *Image) Path() string { return im.file.Path() }
+
+// File gives the ELF file, for sections.
+func (im *Image) File() *elffile.File { return im.file }
+
+// BuildID gives the GNU build-id in hexadecimal, "" when there is none.
+func (im *Image) BuildID() string { return im.file.BuildID() }
+
+// HasDWARF reports whether the image can answer with file and line.
+func (im *Image) HasDWARF() bool {
+	return im.file.Has(".debug_info") && im.file.Has(".debug_abbrev") && im.file.Has(".debug_line")
+}
+
+// Symbol gives the symbol of a name; of several the one at the lowest address.
+func (im *Image) Symbol(name string) (Symbol, bool) {
+	if s := im.symbols().named(name); len(s) > 0 {
+		return s[0], true
+	}
+	return Symbol{}, false
+}
+
+// Symbols gives all symbols of a name, by address.
+func (im *Image) Symbols(name string) []Symbol { return im.symbols().named(name) }
+
+// SymbolAt gives the symbol that covers an address, as kallsyms would.
+func (im *Image) SymbolAt(a addr.LinkAddr) (Symbol, bool) { return im.symbols().at(a) }
+
+func (im *Image) symbols() *table {
+	im.tableOnce.Do(func() { im.table = newTable(im.file, im.log) })
+	return im.table
+}

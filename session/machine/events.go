@@ -1,0 +1,126 @@
+package machine
+
+import (
+	"ktrap/rsp"
+	"ktrap/symbols/addr"
+)
+
+// Event is something that happened. The set is closed.
+type Event interface{ event() }
+
+// Resume asks for the guest to run or step.
+type Resume struct {
+	ID     int            // given back in Refuse
+	Packet []byte         // vCont;... as the stub understands it
+	Steps  bool           // the packet steps at least one CPU
+	Only   []rsp.ThreadID // the CPUs it steps
+}
+
+func (r *Resume) stepsThread(t rsp.ThreadID) bool {
+	for _, o := range r.Only {
+		if o == t {
+			return true
+		}
+	}
+	return false
+}
+
+// Interrupt is a client's Ctrl-C.
+type Interrupt struct{}
+
+// StubStop is a stop reply from the stub.
+type StubStop struct{ Reply rsp.StopReply }
+
+// PC answers the effect ReadPC.
+type PC struct {
+	PC  addr.Addr
+	Err error
+}
+
+// Verdict answers the effect Inspect: show the stop, or go on.
+type Verdict struct {
+	Show   bool
+	Report any // handed to the clients untouched
+}
+
+// Job is work that needs a standing guest.
+type Job struct {
+	ID      int
+	Quiesce bool // stop a running guest for it and resume afterwards
+}
+
+// JobDone says that the job of the last RunJob has ended.
+type JobDone struct{}
+
+// StubLost says that the stub's connection has ended.
+type StubLost struct{ Err error }
+
+func (Resume) event()    {}
+func (Interrupt) event() {}
+func (StubStop) event()  {}
+func (PC) event()        {}
+func (Verdict) event()   {}
+func (Job) event()       {}
+func (JobDone) event()   {}
+func (StubLost) event()  {}
+
+// Effect is something to do. The set is closed.
+type Effect interface{ effect() }
+
+// ResumeStub sends a resume packet.
+type ResumeStub struct{ Packet []byte }
+
+// StepStub steps one CPU off its breakpoint while all others stand. If the
+// CPU's pc has been moved since, the step is harmless.
+type StepStub struct {
+	Thread rsp.ThreadID
+	PC     addr.Addr
+}
+
+// InterruptStub sends the interrupt byte.
+type InterruptStub struct{}
+
+// ReadPC asks for the pc of a thread; answered by PC.
+type ReadPC struct{ Thread rsp.ThreadID }
+
+// Hit is a CPU at a breakpoint of ktrap's own.
+type Hit struct {
+	Thread rsp.ThreadID
+	PC     addr.Addr
+	Stray  bool // in nobody's list: left behind by a debugger that was killed
+}
+
+// Inspect starts the trap worker; answered by Verdict.
+type Inspect struct{ Hit Hit }
+
+// RunJob starts a job; answered by JobDone.
+type RunJob struct {
+	Job
+	Ran bool // the guest runs on when the job is done
+}
+
+// Stop is what clients hear.
+type Stop struct {
+	Reply  rsp.StopReply
+	PC     addr.Addr
+	Report any
+	Lost   bool
+}
+
+// Announce tells every client that the guest stands.
+type Announce struct{ Stop Stop }
+
+// Refuse answers a Resume or a Job that cannot be.
+type Refuse struct {
+	ID  int
+	Err error
+}
+
+func (ResumeStub) effect()    {}
+func (StepStub) effect()      {}
+func (InterruptStub) effect() {}
+func (ReadPC) effect()        {}
+func (Inspect) effect()       {}
+func (RunJob) effect()        {}
+func (Announce) effect()      {}
+func (Refuse) effect()        {}

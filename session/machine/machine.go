@@ -1,0 +1,286 @@
+// Package machine decides what happens to the guest: who may resume it, what a
+// stop means, when a CPU must first be stepped over a breakpoint, and when the
+// clients hear of it. It is pure: [Machine.Step] turns one event into effects
+// and touches neither sockets nor clocks; package session runs the effects.
+//
+// A life in four lines:
+//
+//	Stopped --Resume--> (SteppingOver)* --> Running
+//	Running --stop reply--> Locating --pc--> trap?  Inspecting : Stopped + Announce
+//	Inspecting --verdict--> resume what was asked for, or Stopped + Announce
+//	Running --Job--> interrupt, run the job while stopped, resume silently
+package machine
+
+import (
+	"ktrap/rsp"
+	"ktrap/symbols/addr"
+)
+
+// State says what the guest is doing, as far as ktrap knows.
+type State uint8
+
+// The states.
+const (
+	Stopped      State = iota // the guest stands; clients may look and touch
+	Running                   // resumed; the next word is the stub's
+	SteppingOver              // one CPU steps off a breakpoint before the real resume
+	Locating                  // a stop came; its pc is being read
+	Inspecting                // a trap was hit; the worker looks, clients wait
+	Working                   // a job runs while the guest stands
+	Lost                      // the stub is gone
+)
+
+//go:generate go tool stringer -type State
+
+// Machine is the session's run control.
+type Machine struct {
+	Points Points
+
+	state    State
+	resume   *Resume                    // what the guest was told to do; nil when told to stand
+	handled  map[rsp.ThreadID]addr.Addr // CPUs whose hit at this pc has been dealt with
+	stop     rsp.StopReply              // the stop being located or inspected
+	at       addr.Addr                  // its pc
+	held     bool                       // a client's interrupt waits for the guest to stand
+	quiet    bool                       // the interrupt under way is ours, for a job
+	asked    bool                       // an interrupt was sent and no stop has come since
+	stepping rsp.ThreadID               // the CPU in SteppingOver
+	jobs     []Job                      // waiting for the guest to stand
+}
+
+// New returns a machine whose guest stands, as it does after the handshake.
+func New() *Machine {
+	return &Machine{handled: make(map[rsp.ThreadID]addr.Addr)}
+}
+
+// State returns the present state.
+func (m *Machine) State() State { return m.state }
+
+// Runs reports whether clients see the guest as running.
+func (m *Machine) Runs() bool { return m.resume != nil && m.state != Lost }
+
+// Step takes one event and returns what to do, in order.
+func (m *Machine) Step(ev Event) []Effect {
+	if m.state == Lost {
+		return m.refuse(ev, rsp.ErrClosed)
+	}
+	switch ev := ev.(type) {
+	case Resume:
+		return m.onResume(ev)
+	case Interrupt:
+		return m.onInterrupt()
+	case StubStop:
+		return m.onStop(ev.Reply)
+	case PC:
+		return m.onPC(ev)
+	case Verdict:
+		return m.onVerdict(ev)
+	case Job:
+		m.jobs = append(m.jobs, ev)
+		return m.pump()
+	case JobDone:
+		return m.onJobDone(ev)
+	case StubLost:
+		m.state, m.resume = Lost, nil
+		var out []Effect
+		for _, j := range m.jobs {
+			out = append(out, Refuse{ID: j.ID, Err: rsp.ErrClosed})
+		}
+		m.jobs = nil
+		return append(out, Announce{Stop: Stop{Lost: true}})
+	}
+	return nil
+}
+
+func (m *Machine) onResume(r Resume) []Effect {
+	if m.resume != nil {
+		return []Effect{Refuse{ID: r.ID, Err: rsp.ErrRunning}}
+	}
+	m.resume = &r
+	m.held = false
+	if m.state != Stopped { // a job is at work: it goes on when the job is done
+		return nil
+	}
+	return m.goOn()
+}
+
+func (m *Machine) onInterrupt() []Effect {
+	switch m.state {
+	case Running, SteppingOver:
+		m.held = true
+		return m.interrupt()
+	case Locating, Inspecting:
+		m.held = true
+	case Working:
+		m.held = m.resume != nil
+	}
+	return nil
+}
+
+// interrupt asks the stub to stop the guest, once per run.
+func (m *Machine) interrupt() []Effect {
+	if m.asked {
+		return nil
+	}
+	m.asked = true
+	return []Effect{InterruptStub{}}
+}
+
+func (m *Machine) onStop(s rsp.StopReply) []Effect {
+	m.asked = false
+	if s.Kind != rsp.Stopped {
+		m.resume, m.state = nil, Stopped
+		return []Effect{Announce{Stop: Stop{Reply: s}}}
+	}
+	if m.state == SteppingOver && s.Signal == sigTrap {
+		delete(m.handled, m.stepping)
+		if !m.held {
+			return m.goOn()
+		}
+		s.Signal = sigInt // the step is ours: what the client sees is its interrupt
+	}
+	m.stop = s
+	m.state = Locating
+	return []Effect{ReadPC{Thread: s.Thread}}
+}
+
+func (m *Machine) onPC(ev PC) []Effect {
+	if m.state != Locating {
+		return nil
+	}
+	m.at = ev.PC
+	if m.stop.Signal == sigTrap && m.Points.Code(ev.PC) {
+		m.handled[m.stop.Thread] = ev.PC
+	}
+	inspect := ev.Err == nil && m.stop.Signal == sigTrap && (m.ours(ev.PC) || m.stray(ev.PC))
+	if inspect {
+		m.state = Inspecting
+		return []Effect{Inspect{Hit: Hit{Thread: m.stop.Thread, PC: ev.PC, Stray: !m.ours(ev.PC)}}}
+	}
+	if m.quiet && !m.held && m.stop.Signal == sigInt {
+		m.quiet = false
+		m.state = Stopped
+		return m.pump()
+	}
+	return m.announce(nil)
+}
+
+// ours reports whether ktrap itself, not a client, wants to look at a hit here.
+func (m *Machine) ours(pc addr.Addr) bool {
+	for _, o := range m.Points.OwnersAt(pc) {
+		if o == Traps {
+			return true
+		}
+	}
+	return false
+}
+
+// stray reports a breakpoint that nobody here has set: a continue ended with
+// SIGTRAP, without a watchpoint, at a pc that is in no list. A debugger that
+// was killed leaves such breakpoints behind in QEMU.
+func (m *Machine) stray(pc addr.Addr) bool {
+	return m.resume != nil && !m.resume.Steps && m.stop.Reason == rsp.NoReason && !m.Points.Code(pc)
+}
+
+func (m *Machine) onVerdict(v Verdict) []Effect {
+	if m.state != Inspecting {
+		return nil
+	}
+	m.state = Stopped
+	if v.Show || m.held || m.clientPoint(m.at) {
+		return m.announce(v.Report)
+	}
+	return m.pump()
+}
+
+// clientPoint reports whether a client has its own breakpoint where a trap is:
+// the trap's business may be done, the client's is not.
+func (m *Machine) clientPoint(pc addr.Addr) bool {
+	for _, o := range m.Points.OwnersAt(pc) {
+		if o != Traps {
+			return true
+		}
+	}
+	return false
+}
+
+// announce makes the stop visible: nothing is to be resumed any more.
+func (m *Machine) announce(report any) []Effect {
+	m.state, m.resume, m.held, m.quiet = Stopped, nil, false, false
+	out := []Effect{Announce{Stop: Stop{Reply: m.stop, PC: m.at, Report: report}}}
+	return append(out, m.pump()...)
+}
+
+func (m *Machine) onJobDone(JobDone) []Effect {
+	if m.state != Working {
+		return nil
+	}
+	m.state = Stopped
+	if m.held && m.resume != nil && len(m.jobs) == 0 {
+		m.stop.Signal = sigInt
+		return m.announce(nil)
+	}
+	return m.pump()
+}
+
+// pump does what is due next: a waiting job, or the resume that was asked for.
+func (m *Machine) pump() []Effect {
+	switch {
+	case len(m.jobs) > 0 && m.state == Stopped:
+		j := m.jobs[0]
+		m.jobs = m.jobs[1:]
+		if m.resume != nil && !j.Quiesce {
+			return append([]Effect{Refuse{ID: j.ID, Err: rsp.ErrRunning}}, m.pump()...)
+		}
+		m.state = Working
+		return []Effect{RunJob{Job: j, Ran: m.resume != nil}}
+	case len(m.jobs) > 0 && m.state == Running && !m.resume.Steps:
+		if !m.jobs[0].Quiesce {
+			j := m.jobs[0]
+			m.jobs = m.jobs[1:]
+			return append([]Effect{Refuse{ID: j.ID, Err: rsp.ErrRunning}}, m.pump()...)
+		}
+		m.quiet = true
+		return m.interrupt()
+	case m.state == Stopped && m.resume != nil:
+		return m.goOn()
+	}
+	return nil
+}
+
+// goOn resumes the guest, first stepping each CPU whose hit has been dealt
+// with off its breakpoint. A CPU that stands at a breakpoint and was never
+// reported is left there: it will report itself.
+func (m *Machine) goOn() []Effect {
+	for t, pc := range m.handled {
+		if !m.Points.Code(pc) || m.resume.stepsThread(t) {
+			delete(m.handled, t)
+			continue
+		}
+		m.state, m.stepping = SteppingOver, t
+		return []Effect{StepStub{Thread: t, PC: pc}}
+	}
+	m.state = Running
+	out := []Effect{ResumeStub{Packet: m.resume.Packet}}
+	return append(out, m.pump()...)
+}
+
+// Forget drops what is known of CPUs at breakpoints: their registers were
+// written, or the guest was reset.
+func (m *Machine) Forget() { clear(m.handled) }
+
+func (m *Machine) refuse(ev Event, err error) []Effect {
+	switch ev := ev.(type) {
+	case Resume:
+		return []Effect{Refuse{ID: ev.ID, Err: err}}
+	case Job:
+		return []Effect{Refuse{ID: ev.ID, Err: err}}
+	}
+	return nil
+}
+
+// Signals as the remote protocol numbers them.
+const (
+	sigInt  = 2
+	sigTrap = 5
+)

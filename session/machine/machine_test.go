@@ -1,0 +1,287 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"ktrap/rsp"
+	"ktrap/symbols/addr"
+)
+
+var (
+	cpu0 = rsp.ThreadID{PID: 1, TID: 1}
+	cpu1 = rsp.ThreadID{PID: 1, TID: 2}
+
+	cont = Resume{ID: 1, Packet: []byte("vCont;c")}
+	trap = addr.Addr(0xffffffff81000010)
+	mine = addr.Addr(0xffffffff81000020)
+)
+
+func trapStop(t rsp.ThreadID) StubStop {
+	return StubStop{rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap, Thread: t}}
+}
+
+func intStop(t rsp.ThreadID) StubStop {
+	return StubStop{rsp.StopReply{Kind: rsp.Stopped, Signal: sigInt, Thread: t}}
+}
+
+// step is one event and the effects it must have, by name.
+type step struct {
+	ev   Event
+	want []string
+}
+
+// name prints an effect without the parts a table need not repeat.
+func name(e Effect) string {
+	switch e := e.(type) {
+	case ResumeStub:
+		return "resume " + string(e.Packet)
+	case StepStub:
+		return fmt.Sprintf("step %v", e.Thread)
+	case ReadPC:
+		return fmt.Sprintf("pc %v", e.Thread)
+	case Inspect:
+		if e.Hit.Stray {
+			return fmt.Sprintf("inspect stray %v", e.Hit.Thread)
+		}
+		return fmt.Sprintf("inspect %v", e.Hit.Thread)
+	case InterruptStub:
+		return "interrupt"
+	case RunJob:
+		return fmt.Sprintf("job %d ran=%v", e.ID, e.Ran)
+	case Announce:
+		switch {
+		case e.Stop.Lost:
+			return "lost"
+		case e.Stop.Report != nil:
+			return fmt.Sprintf("announce %v", e.Stop.Report)
+		}
+		return fmt.Sprintf("announce T%02d", e.Stop.Reply.Signal)
+	case Refuse:
+		return fmt.Sprintf("refuse %d", e.ID)
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+func run(t *testing.T, m *Machine, steps []step) {
+	t.Helper()
+	for i, s := range steps {
+		var got []string
+		for _, e := range m.Step(s.ev) {
+			got = append(got, name(e))
+		}
+		if !reflect.DeepEqual(got, s.want) {
+			t.Fatalf("step %d: %#v\n got %q\nwant %q (state %v)", i, s.ev, got, s.want, m.State())
+		}
+	}
+}
+
+func withPoints() *Machine {
+	m := New()
+	m.Points.Add(Point{Addr: trap, Size: 1}, Traps)
+	m.Points.Add(Point{Addr: mine, Size: 1}, "gdb1")
+	return m
+}
+
+func TestATrapIsInspectedBeforeAnyClientHears(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: trap}, []string{"inspect p1.2"}},
+		{Verdict{Show: true, Report: "crash"}, []string{"announce crash"}},
+	})
+}
+
+func TestALoggedTrapIsSteppedOverAndTheOldResumeGoesOn(t *testing.T) {
+	run(t, withPoints(), []step{
+		{Resume{ID: 1, Packet: []byte("vCont;C05")}, []string{"resume vCont;C05"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"resume vCont;C05"}},
+	})
+}
+
+func TestAnotherCPUAtATrapIsNeverSteppedOverUnreported(t *testing.T) {
+	m := withPoints()
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		// CPU 1 reached the trap too, but the stub reported CPU 0 only.
+		{Verdict{}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"resume vCont;c"}},
+		// it fires by itself, because nobody stepped it off
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: trap}, []string{"inspect p1.2"}},
+	})
+}
+
+func TestAnInterruptDuringInspectionIsHeldAndShown(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Interrupt{}, nil},
+		{Verdict{}, []string{"announce T05"}},
+	})
+}
+
+func TestInterruptsAreSentOncePerRun(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{Interrupt{}, []string{"interrupt"}},
+		{Interrupt{}, nil},
+		{intStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: 0x1234}, []string{"announce T02"}},
+		{Interrupt{}, nil},
+	})
+}
+
+func TestAJobStopsARunningGuestAndNobodyNotices(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{Job{ID: 7, Quiesce: true}, []string{"interrupt"}},
+		{intStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: 0x1234}, []string{"job 7 ran=true"}},
+		{JobDone{}, []string{"resume vCont;c"}},
+	})
+}
+
+func TestAJobWaitsForTheTrapThatCameFirst(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{Job{ID: 7, Quiesce: true}, []string{"interrupt"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"job 7 ran=true"}},
+		{JobDone{}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"resume vCont;c"}},
+	})
+}
+
+func TestAClientsInterruptDuringAJobBecomesAStop(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{Job{ID: 7, Quiesce: true}, []string{"interrupt"}},
+		{intStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: 0x1234}, []string{"job 7 ran=true"}},
+		{Interrupt{}, nil},
+		{JobDone{}, []string{"announce T02"}},
+	})
+}
+
+func TestAJobThatMustNotStopTheGuestIsRefusedWhileItRuns(t *testing.T) {
+	run(t, withPoints(), []step{
+		{Job{ID: 6}, []string{"job 6 ran=false"}},
+		{JobDone{}, nil},
+		{cont, []string{"resume vCont;c"}},
+		{Job{ID: 7}, []string{"refuse 7"}},
+	})
+}
+
+func TestAResumeDuringAJobWaitsForItsEnd(t *testing.T) {
+	run(t, withPoints(), []step{
+		{Job{ID: 6}, []string{"job 6 ran=false"}},
+		{cont, nil},
+		{JobDone{}, []string{"resume vCont;c"}},
+	})
+}
+
+func TestASecondResumeIsRefused(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{Resume{ID: 9, Packet: []byte("vCont;c")}, []string{"refuse 9"}},
+	})
+}
+
+func TestAClientsOwnBreakpointIsAnnouncedAtOnceAndSteppedOverLater(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: mine}, []string{"announce T05"}},
+		{cont, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"resume vCont;c"}},
+	})
+}
+
+func TestAClientThatStepsOffItselfIsNotSteppedTwice(t *testing.T) {
+	one := Resume{ID: 2, Packet: []byte("vCont;s:p1.1;c"), Steps: true, Only: []rsp.ThreadID{cpu0}}
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: mine}, []string{"announce T05"}},
+		{one, []string{"resume vCont;s:p1.1;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: mine + 4}, []string{"announce T05"}},
+		{cont, []string{"resume vCont;c"}},
+	})
+}
+
+func TestABreakpointSharedWithATrapIsShownEvenIfTheTrapGoesOn(t *testing.T) {
+	m := withPoints()
+	m.Points.Add(Point{Addr: trap, Size: 1}, "gdb1")
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"announce T05"}},
+	})
+}
+
+func TestABreakpointLeftByAKilledDebuggerIsHandedToInspection(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: 0xffffffff81999999}, []string{"inspect stray p1.1"}},
+		{Verdict{}, []string{"resume vCont;c"}},
+	})
+}
+
+func TestTheStubsEndReachesEveryWaiter(t *testing.T) {
+	m := withPoints()
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{Job{ID: 7, Quiesce: true}, []string{"interrupt"}},
+		{StubLost{Err: errors.New("gone")}, []string{"refuse 7", "lost"}},
+		{Resume{ID: 3}, []string{"refuse 3"}},
+		{Job{ID: 8}, []string{"refuse 8"}},
+	})
+	if m.Runs() {
+		t.Error("a lost guest is said to run")
+	}
+}
+
+func TestAnInterruptWhileSteppingOverStopsBeforeTheRealResume(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"step p1.1"}},
+		{Interrupt{}, []string{"interrupt"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap + 5}, []string{"announce T02"}},
+	})
+}
+
+func TestAPointLivesAsLongAsItsLastOwner(t *testing.T) {
+	var p Points
+	at := Point{Addr: trap, Size: 1}
+	if !p.Add(at, Traps) || p.Add(at, "gdb1") {
+		t.Fatal("only the first owner inserts")
+	}
+	if known, last := p.Drop(at, "gdb1"); !known || last {
+		t.Fatal("the trap still wants it")
+	}
+	if known, _ := p.Drop(at, "gdb1"); known {
+		t.Fatal("a second drop is unknown")
+	}
+	if gone := p.DropOwner(Traps); len(gone) != 1 || gone[0] != at {
+		t.Fatalf("gone = %v", gone)
+	}
+	if p.Code(trap) {
+		t.Fatal("nothing should stand there")
+	}
+}

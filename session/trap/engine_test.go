@@ -1,0 +1,203 @@
+package trap
+
+import (
+	"testing"
+
+	"ktrap/symbols/cfi"
+	"ktrap/symbols/oops"
+)
+
+func point(t *testing.T, name string) *Point {
+	t.Helper()
+	for _, p := range Points() {
+		if p.Name == name {
+			return &p
+		}
+	}
+	t.Fatalf("no point %q", name)
+	return nil
+}
+
+// at makes a hit at the entry of a point's function.
+func at(t *testing.T, cpu int, name string, args map[cfi.Reg]uint64) *Hit {
+	h := &Hit{CPU: cpu, Point: point(t, name), Return: 0xffffffff81001000}
+	h.Regs.Set(cfi.RSP, 0xffffc90000001000)
+	for r, v := range args {
+		h.Regs.Set(r, v)
+	}
+	return h
+}
+
+const ptRegs = 0xffffc90000002000
+
+func TestAnOopsIsCapturedAtItsBeginAndCompleteAtOopsEnd(t *testing.T) {
+	var e Engine
+	do := e.Hit(at(t, 0, "page_fault_oops", map[cfi.Reg]uint64{cfi.RDI: ptRegs, cfi.RDX: 0x10}))
+	if do.Capture == nil || do.Complete != nil {
+		t.Fatalf("do = %+v", do)
+	}
+	if do.Capture.PtRegs != ptRegs || do.Capture.Fault != 0x10 {
+		t.Fatalf("captured %+v", do.Capture)
+	}
+	if inner := e.Hit(at(t, 0, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs})); inner != (Do{}) {
+		t.Fatalf("the inner die point of the same oops: %+v", inner)
+	}
+	done := e.Hit(at(t, 0, "oops_end", map[cfi.Reg]uint64{cfi.RSI: ptRegs, cfi.RDX: 11}))
+	if done.Complete == nil || done.Complete != do.Capture {
+		t.Fatalf("done = %+v", done)
+	}
+	if done.Complete.Nested != 1 {
+		t.Errorf("nested = %d, want 1", done.Complete.Nested)
+	}
+}
+
+func TestAnOopsThatANotifierSwallowedIsNoReport(t *testing.T) {
+	var e Engine
+	e.Hit(at(t, 0, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs}))
+	if do := e.Hit(at(t, 0, "oops_end", map[cfi.Reg]uint64{cfi.RSI: ptRegs, cfi.RDX: 0})); do != (Do{}) {
+		t.Fatalf("do = %+v", do)
+	}
+}
+
+func TestAnOopsEndThatWasNotSeenToBeginStandsAlone(t *testing.T) {
+	var e Engine
+	do := e.Hit(at(t, 0, "oops_end", map[cfi.Reg]uint64{cfi.RSI: ptRegs, cfi.RDX: 11}))
+	if do.Capture == nil || do.Complete != do.Capture || do.Confirm {
+		t.Fatalf("do = %+v", do)
+	}
+}
+
+func TestTwoCPUsHaveTheirOwnReports(t *testing.T) {
+	var e Engine
+	a := e.Hit(at(t, 0, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs})).Capture
+	b := e.Hit(at(t, 1, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs + 0x4000})).Capture
+	end := map[cfi.Reg]uint64{cfi.RDX: 11}
+	if e.Hit(at(t, 1, "oops_end", end)).Complete != b || e.Hit(at(t, 0, "oops_end", end)).Complete != a {
+		t.Fatal("the reports of two CPUs were mixed up")
+	}
+}
+
+func TestAWarningIsCompleteWhenWarnReturnsOnTheSameStack(t *testing.T) {
+	var e Engine
+	do := e.Hit(at(t, 0, "__warn", map[cfi.Reg]uint64{cfi.R8: ptRegs}))
+	if do.Watch != 0xffffffff81001000 || do.Capture.PtRegs != ptRegs {
+		t.Fatalf("do = %+v", do)
+	}
+	back := &Hit{CPU: 0, PC: do.Watch}
+	back.Regs.Set(cfi.RSP, 0xffffc90000009008)
+	if got := e.Hit(back); got != (Do{}) {
+		t.Fatalf("another stack passing the return address: %+v", got)
+	}
+	back.Regs.Set(cfi.RSP, 0xffffc90000001008)
+	if got := e.Hit(back); got.Complete != do.Capture || got.Unwatch != do.Watch {
+		t.Fatalf("the return = %+v", got)
+	}
+}
+
+func TestACatchAllInsideAnOpenReportIsNotASecondOne(t *testing.T) {
+	var e Engine
+	e.Hit(at(t, 0, "__warn", map[cfi.Reg]uint64{cfi.R8: ptRegs}))
+	if do := e.Hit(at(t, 0, "add_taint", map[cfi.Reg]uint64{cfi.RDI: taintWarn})); do != (Do{}) {
+		t.Fatalf("do = %+v", do)
+	}
+}
+
+func TestACatchAllAloneNeedsTextToBeAReport(t *testing.T) {
+	var e Engine
+	do := e.Hit(at(t, 0, "add_taint", map[cfi.Reg]uint64{cfi.RDI: taintSoftLockup}))
+	if do.Complete == nil || !do.Confirm {
+		t.Fatalf("do = %+v", do)
+	}
+	if do := e.Hit(at(t, 0, "add_taint", map[cfi.Reg]uint64{cfi.RDI: 12})); do != (Do{}) {
+		t.Fatalf("an out-of-tree module is no crash: %+v", do)
+	}
+}
+
+func TestPanicOnWarnCompletesTheWarning(t *testing.T) {
+	var e Engine
+	w := e.Hit(at(t, 0, "__warn", map[cfi.Reg]uint64{cfi.R8: ptRegs})).Capture
+	do := e.Hit(at(t, 0, "panic", nil))
+	if do.Complete != w || !do.Panicked {
+		t.Fatalf("do = %+v", do)
+	}
+}
+
+func TestThePanicThatEndsAnOopsIsNotAnotherCrash(t *testing.T) {
+	var e Engine
+	e.Hit(at(t, 0, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs}))
+	e.Hit(at(t, 0, "oops_end", map[cfi.Reg]uint64{cfi.RDX: 11}))
+	p := at(t, 0, "panic", nil)
+	p.Caller = "oops_end"
+	if do := e.Hit(p); !do.Followup || do.Capture != nil {
+		t.Fatalf("do = %+v", do)
+	}
+}
+
+func TestAPanicOfItsOwnIsCompleteAtCrashKexecWithoutRegisters(t *testing.T) {
+	var e Engine
+	p := e.Hit(at(t, 0, "panic", nil)).Capture
+	if do := e.Hit(at(t, 0, "__crash_kexec", map[cfi.Reg]uint64{cfi.RDI: ptRegs})); do != (Do{}) {
+		t.Fatalf("crash_kexec of an oops: %+v", do)
+	}
+	if do := e.Hit(at(t, 0, "__crash_kexec", map[cfi.Reg]uint64{cfi.RDI: 0})); do.Complete != p {
+		t.Fatalf("do = %+v", do)
+	}
+	if do := e.Hit(at(t, 0, "console_flush_on_panic", nil)); do != (Do{}) {
+		t.Fatalf("later text points: %+v", do)
+	}
+}
+
+func TestAFaultInsideAReportHandsOutWhatThereIs(t *testing.T) {
+	var e Engine
+	w := e.Hit(at(t, 0, "__warn", map[cfi.Reg]uint64{cfi.R8: ptRegs})).Capture
+	do := e.Hit(at(t, 0, "page_fault_oops", map[cfi.Reg]uint64{cfi.RDI: ptRegs - 0x500}))
+	if do.Complete != w || do.Capture == nil || do.Capture.Class != oops.Die {
+		t.Fatalf("do = %+v", do)
+	}
+}
+
+func TestResolvePrefersTheRealNameAndNeverTakesAColdFragment(t *testing.T) {
+	p := &Point{Name: "no_context"}
+	syms := map[string][]uint64{"no_context.constprop.0": {2}, "no_context.cold": {3}}
+	if got := p.Resolve(func(n string) []uint64 { return syms[n] }); len(got) != 1 || got[0] != 2 {
+		t.Fatalf("got %v", got)
+	}
+	syms["no_context"] = []uint64{1}
+	if got := p.Resolve(func(n string) []uint64 { return syms[n] }); got[0] != 1 {
+		t.Fatalf("got %v", got)
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	p, err := ParsePolicy("all=log,oops=stop:2", "kasan=off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []Action{Log, Stop, Stop} {
+		if got := p.Decide(oops.Die); got != want {
+			t.Errorf("oops hit %d = %v, want %v", i+1, got, want)
+		}
+	}
+	if got := p.Decide(oops.KASAN); got != Off {
+		t.Errorf("kasan = %v", got)
+	}
+	if got := p.Decide(oops.WARN); got != Log {
+		t.Errorf("warn = %v", got)
+	}
+	var none *Policy
+	if got := none.Decide(oops.WARN); got != Stop {
+		t.Errorf("no policy = %v, want stop", got)
+	}
+}
+
+func TestABadPolicySaysWhatIsWrong(t *testing.T) {
+	for word, want := range map[string]string{
+		"warn":        `parse policy "warn": want CLASS=stop|log|off[:N]`,
+		"warn=halt":   `parse policy "warn=halt": unknown action "halt" (stop, log or off)`,
+		"warn=stop:0": `parse policy "warn=stop:0": "0" is no count of hits (1, 2, ...)`,
+	} {
+		if _, err := ParsePolicy(word); err == nil || err.Error() != want {
+			t.Errorf("%q: %v", word, err)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+// Package trap decides which kernel functions ktrap stops at, what a hit there
+// means, and what to do about it. It is pure: the caller reads registers and
+// text and hands them in.
+//
+// A report has two points: where its context is intact (registers, stack), and
+// where its text is complete. Engine pairs them per CPU; points that see a
+// report only when it is over are the catch-alls for reports whose own
+// function was inlined or is not known here.
+package trap
+
+import (
+	"ktrap/symbols/cfi"
+	"ktrap/symbols/oops"
+)
+
+// Role says what can be had at a point.
+type Role uint8
+
+// The roles.
+const (
+	Context  Role = iota // the report begins: registers and stack are intact
+	Text                 // the report's text is complete
+	CatchAll             // some report has just ended; its text says which
+	Reset                // the guest is about to start anew
+)
+
+// Point is one kernel function to stop at.
+// Source: linux arch/x86/kernel/dumpstack.c, kernel/panic.c, mm/kasan/report.c and
+// the files named below; arguments are those of the System V calling convention.
+type Point struct {
+	Name  string
+	Class oops.Class // of the report that begins or ends here, if the point alone tells
+	Role  Role
+	// Regs is the argument that points to the pt_regs of the fault.
+	// HasRegs is false where the report has none and the caller's frame counts.
+	Regs    cfi.Reg
+	HasRegs bool
+	// Fault is the argument with the faulting address.
+	Fault    cfi.Reg
+	HasFault bool
+	// Returns is set where the text is complete when the function returns.
+	Returns bool
+	// Only, if set, decides from the arguments and the task whether the hit counts.
+	Only func(h *Hit) bool
+}
+
+// taint flags, from include/linux/panic.h.
+const (
+	taintMachineCheck = 4
+	taintBadPage      = 5
+	taintDie          = 7
+	taintWarn         = 9
+	taintSoftLockup   = 14
+)
+
+// Points lists what to trap. A kernel has only some of them; the rest are
+// skipped. The functions that are too hot to trap are in facts of the kernel:
+// list validation, might_resched, exc_page_fault and their like are absent here
+// on purpose.
+func Points() []Point {
+	all := []Point{
+		// die paths, arch/x86/mm/fault.c and arch/x86/kernel/{traps,dumpstack}.c
+		{Name: "page_fault_oops", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true},
+		{Name: "no_context", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true},
+		{Name: "die", Class: oops.Die, Regs: cfi.RSI, HasRegs: true},
+		{Name: "die_addr", Class: oops.Die, Regs: cfi.RSI, HasRegs: true, Fault: cfi.RCX, HasFault: true},
+		{Name: "oops_end", Class: oops.Die, Role: Text, Regs: cfi.RSI, HasRegs: true},
+
+		// panic, kernel/panic.c; __crash_kexec(NULL) follows the text and precedes the stop of other CPUs
+		{Name: "panic", Class: oops.Panic},
+		{Name: "vpanic", Class: oops.Panic},
+		{Name: "__crash_kexec", Class: oops.Panic, Role: Text, Only: func(h *Hit) bool { return h.Arg(cfi.RDI) == 0 }},
+		{Name: "kmsg_dump_desc", Class: oops.Panic, Role: Text, Only: func(h *Hit) bool { return uint32(h.Arg(cfi.RDI)) == 1 }},
+		{Name: "kmsg_dump", Class: oops.Panic, Role: Text, Only: func(h *Hit) bool { return uint32(h.Arg(cfi.RDI)) == 1 }},
+		{Name: "console_flush_on_panic", Class: oops.Panic, Role: Text},
+
+		// reports that return to their caller
+		{Name: "__warn", Class: oops.WARN, Regs: cfi.R8, HasRegs: true, Returns: true},
+		{Name: "kasan_report", Class: oops.KASAN, Returns: true},
+		{Name: "kasan_report_invalid_free", Class: oops.KASAN, Returns: true},
+		{Name: "kfence_report_error", Class: oops.KFENCE, Regs: cfi.RDX, HasRegs: true, Fault: cfi.RDI, HasFault: true, Returns: true},
+		{Name: "kmsan_report", Class: oops.KMSAN, Returns: true},
+		{Name: "kcsan_report_known_origin", Class: oops.KCSAN, Returns: true},
+		{Name: "kcsan_report_unknown_origin", Class: oops.KCSAN, Returns: true},
+		{Name: "lockdep_rcu_suspicious", Class: oops.Lockdep, Returns: true},
+		{Name: "bad_page", Class: oops.BUG, Returns: true},
+		{Name: "object_err", Class: oops.SLUB, Returns: true},
+		{Name: "slab_err", Class: oops.SLUB, Returns: true},
+		{Name: "__schedule_bug", Class: oops.Atomic, Returns: true},
+		{Name: "oom_kill_process", Class: oops.OOM, Returns: true},
+		{Name: "show_all_workqueues", Class: oops.Workqueue, Returns: true, Only: calledBy("wq_watchdog_timer_fn")},
+		{Name: "show_workqueue_state", Class: oops.Workqueue, Returns: true, Only: calledBy("wq_watchdog_timer_fn")},
+		{Name: "sched_show_task", Class: oops.Hung, Returns: true, Only: func(h *Hit) bool { return h.Comm == "khungtaskd" }},
+
+		// catch-alls: called when the text of some report is complete
+		{Name: "add_taint", Role: CatchAll, Only: reportTaint},
+		{Name: "check_panic_on_warn", Role: CatchAll},
+		{Name: "panic_on_rcu_stall", Class: oops.RCU, Role: CatchAll},
+		{Name: "nbcon_cpu_emergency_exit", Role: CatchAll},
+
+		// the guest restarts: addresses of the next kernel will differ
+		{Name: "machine_restart", Role: Reset},
+		{Name: "emergency_restart", Role: Reset},
+	}
+	for _, name := range lockdepPrinters {
+		all = append(all, Point{Name: name, Class: oops.Lockdep, Returns: true})
+	}
+	for _, kind := range ubsanHandlers {
+		all = append(all, Point{Name: "__ubsan_handle_" + kind, Class: oops.UBSAN, Returns: true})
+	}
+	return all
+}
+
+// lockdepPrinters are the static printers of kernel/locking/lockdep.c; compilers
+// inline some of them, which is what the catch-alls are for.
+var lockdepPrinters = []string{
+	"print_circular_bug", "print_usage_bug", "print_deadlock_bug", "print_bad_irq_dependency",
+	"print_irq_inversion_bug", "print_freed_lock_bug", "print_held_locks_bug",
+	"print_unlock_imbalance_bug", "print_lock_invalid_wait_context",
+	"print_lock_nested_lock_not_held", "print_collision",
+}
+
+// ubsanHandlers are the handlers of lib/ubsan.c.
+var ubsanHandlers = []string{
+	"add_overflow", "sub_overflow", "mul_overflow", "negate_overflow", "divrem_overflow",
+	"type_mismatch", "type_mismatch_v1", "vla_bound_not_positive", "out_of_bounds",
+	"shift_out_of_bounds", "load_invalid_value", "alignment_assumption", "nonnull_arg", "pointer_overflow",
+}
+
+// reportTaint keeps the taints that reports leave. TAINT_DIE is left out:
+// oops_end is the better point for it; module taints are no report at all.
+func reportTaint(h *Hit) bool {
+	switch uint32(h.Arg(cfi.RDI)) {
+	case taintMachineCheck, taintBadPage, taintWarn, taintSoftLockup:
+		return true
+	}
+	return false
+}
+
+func calledBy(names ...string) func(*Hit) bool {
+	return func(h *Hit) bool {
+		for _, n := range names {
+			if h.Caller == n {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// Resolve finds the address of a point's function: the plain name first, then
+// the names compilers give to specialised copies. Fragments (name.cold) are
+// never taken: they are entered by a jump, with no arguments.
+func (p *Point) Resolve(addrsOf func(name string) []uint64) []uint64 {
+	for _, suffix := range []string{"", ".isra.0", ".constprop.0", ".part.0", ".constprop.0.isra.0"} {
+		if found := addrsOf(p.Name + suffix); len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}

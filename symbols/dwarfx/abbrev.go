@@ -1,0 +1,99 @@
+package dwarfx
+
+// AttrSpec is one attribute of an abbreviation.
+type AttrSpec struct {
+	Attr     Attr
+	Form     Form
+	Implicit int64
+}
+
+// Abbrev says what the entries of one abbreviation code look like.
+type Abbrev struct {
+	Tag      Tag
+	Children bool
+	Attrs    []AttrSpec
+
+	size    int // of all attributes when fixed, else -1
+	sibling int // offset of a DW_AT_sibling of form ref4 when fixed, else -1
+}
+
+// AbbrevTable maps abbreviation codes to abbreviations.
+type AbbrevTable struct {
+	dense  []Abbrev // codes 1, 2, 3, ... as compilers number them
+	sparse map[uint64]*Abbrev
+}
+
+// Get gives the abbreviation of a code, nil when there is none.
+func (t *AbbrevTable) Get(code uint64) *Abbrev {
+	if i := code - 1; i < uint64(len(t.dense)) {
+		return &t.dense[i]
+	}
+	return t.sparse[code]
+}
+
+// ParseAbbrevs decodes the table at an offset of .debug_abbrev.
+func ParseAbbrevs(section []byte, off uint64, e Encoding) (*AbbrevTable, error) {
+	b := NewBuf(".debug_abbrev", section, off)
+	t := &AbbrevTable{}
+	var specs []AttrSpec
+	for {
+		code := b.Uleb()
+		if code == 0 {
+			break
+		}
+		a := Abbrev{Tag: Tag(b.Uleb()), Children: b.U8() != 0}
+		start := len(specs)
+		specs = appendSpecs(specs, &b)
+		a.Attrs = specs[start:len(specs):len(specs)]
+		a.measure(e)
+		t.add(code, a)
+	}
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func appendSpecs(specs []AttrSpec, b *Buf) []AttrSpec {
+	for {
+		s := AttrSpec{Attr: Attr(b.Uleb()), Form: Form(b.Uleb())}
+		if s.Form == FormImplicitConst {
+			s.Implicit = b.Sleb()
+		}
+		if s.Attr == 0 && s.Form == 0 {
+			return specs
+		}
+		specs = append(specs, s)
+	}
+}
+
+// add keeps the first abbreviation of a code.
+func (t *AbbrevTable) add(code uint64, a Abbrev) {
+	if code == uint64(len(t.dense))+1 {
+		t.dense = append(t.dense, a)
+		return
+	}
+	if t.Get(code) != nil {
+		return
+	}
+	if t.sparse == nil {
+		t.sparse = map[uint64]*Abbrev{}
+	}
+	t.sparse[code] = &a
+}
+
+// measure finds out what can be skipped without looking at it.
+func (a *Abbrev) measure(e Encoding) {
+	a.sibling = -1
+	for _, s := range a.Attrs {
+		if s.Attr == AttrSibling && s.Form == FormRef4 {
+			a.sibling = a.size
+		}
+		n := fixedSize(s.Form, e)
+		if n < 0 {
+			a.size = -1
+			return
+		}
+		a.size += n
+	}
+}

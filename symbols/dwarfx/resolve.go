@@ -1,0 +1,52 @@
+package dwarfx
+
+// String resolves a string value; "" when absent or damaged.
+func (u *Unit) String(v Value) string {
+	switch v.Form {
+	case FormString:
+		return string(v.Raw)
+	case FormStrp:
+		return stringAt(u.Sec.Str, v.U)
+	case FormLineStrp:
+		return stringAt(u.Sec.LineStr, v.U)
+	case FormStrx, FormStrx1, FormStrx2, FormStrx3, FormStrx4:
+		size := uint64(u.offsetSize())
+		b := NewBuf(".debug_str_offsets", u.Sec.StrOffsets, u.strOffBase+v.U*size)
+		off := b.Offset(u.DWARF64)
+		if b.Err() != nil {
+			return ""
+		}
+		return stringAt(u.Sec.Str, off)
+	}
+	return ""
+}
+
+func stringAt(section []byte, off uint64) string {
+	b := NewBuf("", section, off)
+	return string(b.CString())
+}
+
+// Address resolves an address value; false when it is none.
+func (u *Unit) Address(v Value) (uint64, bool) {
+	switch v.Form {
+	case FormAddr:
+		return v.U, true
+	case FormAddrx, FormAddrx1, FormAddrx2, FormAddrx3, FormAddrx4:
+		b := NewBuf(".debug_addr", u.Sec.Addr, u.addrBase+v.U*uint64(u.AddrSize))
+		a := b.Uint(int(u.AddrSize))
+		return a, b.Err() == nil
+	}
+	return 0, false
+}
+
+// Ref resolves a reference to another entry.
+// Units: an offset into .debug_info.
+func (u *Unit) Ref(v Value) (uint64, bool) {
+	switch v.Form {
+	case FormRef1, FormRef2, FormRef4, FormRef8, FormRefUdata:
+		return u.Off + v.U, v.U < u.End-u.Off
+	case FormRefAddr:
+		return v.U, v.U < uint64(len(u.Sec.Info))
+	}
+	return 0, false
+}

@@ -1,0 +1,155 @@
+package dwarfx
+
+// Sections holds the sections a unit may refer to; nil means absent.
+type Sections struct {
+	Info, Abbrev, Line, Str, LineStr []byte
+	Ranges, Rnglists, Addr           []byte
+	StrOffsets, Aranges              []byte
+}
+
+// Header is the header of one unit of .debug_info.
+// Units: offsets into .debug_info.
+type Header struct {
+	Encoding
+	Off, First, End uint64 // the header, the first entry, the end
+	AbbrevOff       uint64
+	Type            uint8 // DW_UT_; compile for DWARF before 5
+}
+
+// The unit types that hold code.
+const (
+	UnitCompile  = 0x01
+	UnitType     = 0x02
+	UnitPartial  = 0x03
+	UnitSkeleton = 0x04
+	unitSplit    = 0x05
+	unitSplitTy  = 0x06
+)
+
+// ReadHeader decodes the unit header at an offset of .debug_info.
+func ReadHeader(info []byte, off uint64) (Header, error) {
+	b := NewBuf(".debug_info", info, off)
+	h := Header{Off: off, Type: UnitCompile}
+	n, dwarf64 := b.InitialLength()
+	h.DWARF64 = dwarf64
+	h.End = uint64(b.Off()) + n
+	b.Limit(n)
+	h.Version = b.U16()
+	switch {
+	case b.Err() != nil:
+	case h.Version < 2 || h.Version > 5:
+		b.Fail("DWARF version %d is not supported", h.Version)
+	case h.Version == 5:
+		h.Type = b.U8()
+		h.AddrSize = b.U8()
+		h.AbbrevOff = b.Offset(dwarf64)
+		h.skipID(&b)
+	default:
+		h.AbbrevOff = b.Offset(dwarf64)
+		h.AddrSize = b.U8()
+	}
+	if b.Err() == nil && h.AddrSize != 8 && h.AddrSize != 4 {
+		b.Fail("addresses of %d bytes are not supported", h.AddrSize)
+	}
+	h.First = uint64(b.Off())
+	return h, b.Err()
+}
+
+// skipID passes over what follows the header of some unit types.
+func (h *Header) skipID(b *Buf) {
+	switch h.Type {
+	case UnitSkeleton, unitSplit:
+		b.Skip(8)
+	case UnitType, unitSplitTy:
+		b.Skip(8)
+		b.Offset(h.DWARF64)
+	}
+}
+
+// Unit is a unit with what its root entry says.
+type Unit struct {
+	Header
+	Sec      *Sections
+	Abbrevs  *AbbrevTable
+	Name     string
+	CompDir  string
+	LowPC    uint64
+	HasLow   bool
+	StmtList uint64
+	HasLines bool
+
+	pc           PCAttrs
+	strOffBase   uint64
+	addrBase     uint64
+	rnglistsBase uint64
+}
+
+// PCAttrs are the attributes of an entry that say which addresses it covers.
+type PCAttrs struct{ Low, High, Ranges Value }
+
+// OpenUnit decodes the abbreviations and the root entry of a unit.
+func OpenUnit(sec *Sections, h Header) (*Unit, error) {
+	abbrevs, err := ParseAbbrevs(sec.Abbrev, h.AbbrevOff, h.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	return NewUnit(sec, h, abbrevs)
+}
+
+// NewUnit decodes the root entry of a unit whose abbreviations are known.
+func NewUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
+	u := &Unit{Header: h, Sec: sec, Abbrevs: abbrevs}
+	b := u.Buf(h.First)
+	a := abbrevs.Get(b.Uleb())
+	if a == nil {
+		b.Fail("unit without root entry")
+		return nil, b.Err()
+	}
+	u.defaultBases()
+	var name, dir Value
+	for _, s := range a.Attrs {
+		v := b.Value(s, h.Encoding)
+		switch s.Attr {
+		case AttrName:
+			name = v
+		case AttrCompDir:
+			dir = v
+		case AttrStmtList:
+			u.StmtList, u.HasLines = v.U, true
+		case AttrLowPC:
+			u.pc.Low = v
+		case AttrHighPC:
+			u.pc.High = v
+		case AttrRanges:
+			u.pc.Ranges = v
+		case AttrStrOffsetsBase:
+			u.strOffBase = v.U
+		case AttrAddrBase:
+			u.addrBase = v.U
+		case AttrRnglistsBase:
+			u.rnglistsBase = v.U
+		}
+	}
+	// Resolved last: the bases may follow the attributes that need them.
+	u.Name, u.CompDir = u.String(name), u.String(dir)
+	u.LowPC, u.HasLow = u.Address(u.pc.Low)
+	return u, b.Err()
+}
+
+// defaultBases sets what holds for a unit that does not say: the end of the
+// first header of the section.
+func (u *Unit) defaultBases() {
+	u.strOffBase, u.addrBase, u.rnglistsBase = 8, 8, 12
+	if u.DWARF64 {
+		u.strOffBase, u.addrBase, u.rnglistsBase = 16, 16, 20
+	}
+}
+
+// Buf gives a cursor over .debug_info that ends with the unit.
+func (u *Unit) Buf(off uint64) Buf {
+	end := min(u.End, uint64(len(u.Sec.Info)))
+	return NewBuf(".debug_info", u.Sec.Info[:end], off)
+}
+
+// Root gives the ranges of the whole unit.
+func (u *Unit) Root() ([]Range, error) { return u.PCRanges(u.pc, nil) }

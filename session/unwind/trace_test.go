@@ -1,0 +1,98 @@
+package unwind
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ktrap/symbols/addr"
+)
+
+// symbol is a function, as kallsyms sees it: up to the next one.
+type symbol struct {
+	name string
+	low  addr.Addr
+	size uint64
+}
+
+// symbolTable is sorted by address.
+type symbolTable []symbol
+
+// name prints a place in code as the kernel's %pB does.
+func (t symbolTable) name(f *Frame) string {
+	pc := f.LookupPC()
+	i, _ := slices.BinarySearchFunc(t, pc+1, func(s symbol, a addr.Addr) int {
+		if s.low < a {
+			return -1
+		}
+		return 1
+	})
+	if i == 0 || uint64(pc-t[i-1].low) >= t[i-1].size {
+		return fmt.Sprintf("%#x", uint64(f.PC))
+	}
+	s := t[i-1]
+	return fmt.Sprintf("%s+%#x/%#x", s.name, uint64(f.PC-s.low), s.size)
+}
+
+// has reports whether a printed place, "name+0x1/0x2", is the address. Several
+// functions may have the name.
+func (t symbolTable) has(place string, pc addr.Addr) bool {
+	name, rest, _ := strings.Cut(place, "+0x")
+	offset, _, _ := strings.Cut(rest, "/")
+	off, err := strconv.ParseUint(offset, 16, 64)
+	if err != nil {
+		return place == fmt.Sprintf("%#x", uint64(pc))
+	}
+	return slices.ContainsFunc(t, func(s symbol) bool { return s.name == name && s.low+addr.Addr(off) == pc })
+}
+
+var (
+	// [    1.234567][    T1]  panic+0x118/0x2ed
+	prefix = regexp.MustCompile(`^(\[ *[\d.]+\])?(\[ *[TC]\d+\])? ?`)
+	// RIP: 0010:delay_tsc+0x2d/0x50
+	place = regexp.MustCompile(`^ ?(?:RIP: 0010:)?(\S+\+0x[0-9a-f]+/0x[0-9a-f]+|0x0)$`)
+	entry = regexp.MustCompile(`^ ?(</?[A-Z#_]+>|RIP: 0010:0x0|(RIP|Code|RSP|RAX|RDX|RBP|R10|R13|FS|CS|CR2|DR0|DR3|ORIG_RAX|EFLAGS): ?.*| +\?.*|Unable to access.*| \? .*)$`)
+)
+
+// printed gives the call traces in a console log, of each the places that the
+// kernel vouches for: the lines without a question mark.
+func printed(console string) (traces [][]string) {
+	in := false
+	for line := range strings.Lines(console) {
+		line = strings.TrimRight(prefix.ReplaceAllString(line, ""), "\r\n")
+		switch m := place.FindStringSubmatch(line); {
+		case strings.HasSuffix(line, "Call Trace:"):
+			in, traces = true, append(traces, nil)
+		case !in:
+		case m != nil:
+			last := &traces[len(traces)-1]
+			*last = append(*last, m[1])
+		case !entry.MatchString(line):
+			in = false
+		}
+	}
+	return traces
+}
+
+// compareTrace checks frames against what the kernel printed for the same stack.
+func compareTrace(t *testing.T, syms symbolTable, frames []Frame, want []string) {
+	t.Helper()
+	if len(want) == 0 {
+		t.Fatal("the kernel printed no trace to compare with")
+	}
+	for i := range max(len(frames), len(want)) {
+		got, w := "(nothing)", "(nothing)"
+		if i < len(want) {
+			w = want[i]
+		}
+		if i < len(frames) {
+			got = syms.name(&frames[i])
+		}
+		if i >= len(frames) || i >= len(want) || !syms.has(w, frames[i].PC) {
+			t.Errorf("frame %d: got %s, the kernel printed %s", i, got, w)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func TestRealLayoutsHaveTheFieldsSeenLive(t *testing.T) {
 		{"printk_info", "text_len", 16, 2},
 		{"printk_info", "caller_id", 20, 4},
 		{"pt_regs", "ip", 128, 8},
-		{"pt_regs", "ss", 160, 8},
+		{"pt_regs", "sp", 152, 8},
 		{"thread_struct", "sp", 24, 8},
 		{"task_struct", "comm[15]", -1, 1},
 		{"task_struct", "thread.sp", -1, 8},

@@ -1,0 +1,121 @@
+package types
+
+import (
+	"debug/dwarf"
+	"strconv"
+	"strings"
+)
+
+// Spell writes a type as C does: "struct task_struct *", "char [16]",
+// "int (*)(void *)".
+func Spell(t dwarf.Type) string { return Declare(t, "") }
+
+// Declare writes a declaration of name: "char comm[16]".
+func Declare(t dwarf.Type, name string) string {
+	d := declarator{text: name}
+	base := d.walk(t)
+	if d.text == "" {
+		return base
+	}
+	return base + " " + d.text
+}
+
+// declarator builds the part of a declaration around the name, inside out.
+type declarator struct {
+	text string
+	ptr  bool // the last thing put was a star: arrays and calls need parentheses
+}
+
+// walk puts pointers, arrays and parameter lists around the text and gives the
+// base type's name.
+func (d *declarator) walk(t dwarf.Type) string {
+	quals := ""
+	for range maxStrip {
+		switch u := t.(type) {
+		case *dwarf.PtrType:
+			d.star(quals)
+			quals, t = "", u.Type
+		case *dwarf.QualType:
+			quals, t = quals+u.Qual+" ", u.Type
+		case *dwarf.ArrayType:
+			d.suffix(dimension(u.Count))
+			t = u.Type
+		case *dwarf.FuncType:
+			d.suffix(parameters(u))
+			t = u.ReturnType
+		default:
+			return quals + baseSpelling(t)
+		}
+	}
+	return "..."
+}
+
+func (d *declarator) star(quals string) {
+	d.text = strings.TrimSuffix("*"+quals+d.text, " ")
+	d.ptr = true
+}
+
+func (d *declarator) suffix(s string) {
+	if d.ptr {
+		d.text = "(" + d.text + ")"
+	}
+	d.text += s
+	d.ptr = false
+}
+
+func dimension(n int64) string {
+	if n < 0 {
+		return "[]"
+	}
+	return "[" + strconv.FormatInt(n, 10) + "]"
+}
+
+// parameters writes a parameter list; function pointers among the parameters
+// are not spelled out, so the depth is bounded.
+func parameters(f *dwarf.FuncType) string {
+	if len(f.ParamType) == 0 {
+		return "(void)"
+	}
+	parts := make([]string, len(f.ParamType))
+	for n, p := range f.ParamType {
+		parts[n] = parameter(p)
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+func parameter(t dwarf.Type) string {
+	if _, ok := t.(*dwarf.DotDotDotType); ok {
+		return "..."
+	}
+	if p, ok := t.(*dwarf.PtrType); ok {
+		if _, ok := Strip(p.Type).(*dwarf.FuncType); ok {
+			if td, ok := p.Type.(*dwarf.TypedefType); ok {
+				return td.Name + " *"
+			}
+			return "void (*)()"
+		}
+	}
+	return Spell(t)
+}
+
+func baseSpelling(t dwarf.Type) string {
+	switch u := t.(type) {
+	case nil, *dwarf.VoidType:
+		return "void"
+	case *dwarf.StructType:
+		return tagged(u.Kind, u.StructName)
+	case *dwarf.EnumType:
+		return tagged("enum", u.EnumName)
+	}
+	if name := t.Common().Name; name != "" {
+		return name
+	}
+	return "<unnamed type>"
+}
+
+func tagged(tag, name string) string {
+	if name == "" {
+		return tag + " {...}"
+	}
+	return tag + " " + name
+}

@@ -33,20 +33,24 @@ func (t *AbbrevTable) Get(code uint64) *Abbrev {
 
 // ParseAbbrevs decodes the table at an offset of .debug_abbrev.
 func ParseAbbrevs(section []byte, off uint64, e Encoding) (*AbbrevTable, error) {
+	return parseAbbrevs(section, off, 0, e)
+}
+
+// parseAbbrevs stops after the code last; 0 reads the whole table.
+func parseAbbrevs(section []byte, off, last uint64, e Encoding) (*AbbrevTable, error) {
 	b := NewBuf(".debug_abbrev", section, off)
 	t := &AbbrevTable{}
 	var specs []AttrSpec
-	for {
-		code := b.Uleb()
-		if code == 0 {
-			break
-		}
+	for code := b.Uleb(); code != 0; code = b.Uleb() {
 		a := Abbrev{Tag: Tag(b.Uleb()), Children: b.U8() != 0}
 		start := len(specs)
 		specs = appendSpecs(specs, &b)
 		a.Attrs = specs[start:len(specs):len(specs)]
 		a.measure(e)
 		t.add(code, a)
+		if code == last {
+			break
+		}
 	}
 	if err := b.Err(); err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ const (
 	AttrStmtList        Attr = 0x10
 	AttrLowPC           Attr = 0x11
 	AttrHighPC          Attr = 0x12
+	AttrLanguage        Attr = 0x13
 	AttrCompDir         Attr = 0x1b
 	AttrAbstractOrigin  Attr = 0x31
 	AttrSpecification   Attr = 0x47
@@ -96,4 +97,15 @@ const (
 	FormAddrx4        Form = 0x2c
 	FormGNURefAlt     Form = 0x1f20
 	FormGNUStrpAlt    Form = 0x1f21
+)
+
+// Languages, as far as they matter: where functions are to be looked for.
+const (
+	langC89           = 0x01
+	langC             = 0x02
+	langC99           = 0x0c
+	langC11           = 0x1d
+	langC17           = 0x2c
+	langAssembly      = 0x31
+	langMIPSAssembler = 0x8001
 )

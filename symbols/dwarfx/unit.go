@@ -77,6 +77,7 @@ type Unit struct {
 	HasLow   bool
 	StmtList uint64
 	HasLines bool
+	Language uint64
 
 	pc           PCAttrs
 	strOffBase   uint64
@@ -93,11 +94,22 @@ func OpenUnit(sec *Sections, h Header) (*Unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewUnit(sec, h, abbrevs)
+	return newUnit(sec, h, abbrevs)
 }
 
-// NewUnit decodes the root entry of a unit whose abbreviations are known.
-func NewUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
+// OpenRoot decodes the root entry of a unit only: its children cannot be read.
+// Looking at all units of a kernel this way takes milliseconds.
+func OpenRoot(sec *Sections, h Header) (*Unit, error) {
+	u := Unit{Header: h, Sec: sec}
+	b := u.Buf(h.First)
+	abbrevs, err := parseAbbrevs(sec.Abbrev, h.AbbrevOff, b.Uleb(), h.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	return newUnit(sec, h, abbrevs)
+}
+
+func newUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
 	u := &Unit{Header: h, Sec: sec, Abbrevs: abbrevs}
 	b := u.Buf(h.First)
 	a := abbrevs.Get(b.Uleb())
@@ -114,6 +126,8 @@ func NewUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
 			name = v
 		case AttrCompDir:
 			dir = v
+		case AttrLanguage:
+			u.Language = v.U
 		case AttrStmtList:
 			u.StmtList, u.HasLines = v.U, true
 		case AttrLowPC:
@@ -149,6 +163,16 @@ func (u *Unit) defaultBases() {
 func (u *Unit) Buf(off uint64) Buf {
 	end := min(u.End, uint64(len(u.Sec.Info)))
 	return NewBuf(".debug_info", u.Sec.Info[:end], off)
+}
+
+// PlainC reports whether the unit is C or assembly, where functions stand at
+// the top level only.
+func (u *Unit) PlainC() bool {
+	switch u.Language {
+	case langC89, langC, langC99, langC11, langC17, langMIPSAssembler, langAssembly:
+		return true
+	}
+	return false
 }
 
 // Root gives the ranges of the whole unit.

@@ -37,7 +37,7 @@ func (f *File) relocate(data []byte, i, rel int) error {
 		if !ok {
 			continue
 		}
-		if err := apply(data, elf.R_X86_64(info), off, value+addend, base+off); err != nil {
+		if err := apply(data, elf.R_X86_64(uint32(info)), off, value+addend, base+off); err != nil {
 			return err
 		}
 	}

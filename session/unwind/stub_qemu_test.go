@@ -101,6 +101,9 @@ func expand(s string) string {
 // runTo continues until the pc is reached.
 func (g *guest) runTo(a addr.Addr) {
 	g.t.Helper()
+	if r := g.regs(); r.PC() == uint64(a) {
+		g.ask("s") // or the breakpoint would be hit at once
+	}
 	if r := g.ask("Z1,%x,1", uint64(a)); r != "OK" {
 		g.t.Fatalf("set breakpoint at %v: %q", a, r)
 	}

@@ -77,6 +77,35 @@ func printed(console string) (traces [][]string) {
 	return traces
 }
 
+// doubtful is what the kernel found on the stack but could not confirm.
+var doubtful = regexp.MustCompile(`^  ?\? (\S+\+0x[0-9a-f]+/0x[0-9a-f]+)$`)
+
+// scanned gives all places of a console log's traces, confirmed or not.
+func scanned(console string) (places []string) {
+	for line := range strings.Lines(console) {
+		line = strings.TrimRight(prefix.ReplaceAllString(line, ""), "\r\n")
+		for _, re := range []*regexp.Regexp{place, doubtful} {
+			if m := re.FindStringSubmatch(line); m != nil {
+				places = append(places, m[1])
+			}
+		}
+	}
+	return places
+}
+
+// compareScan checks that the kernel's scan came by all frames, in order. It
+// misprints interrupted ones, which it takes for return addresses.
+func compareScan(t *testing.T, syms symbolTable, frames []Frame, scan []string) {
+	t.Helper()
+	for i := range frames {
+		at := slices.IndexFunc(scan, func(place string) bool { return syms.has(place, frames[i].PC) })
+		if at < 0 && !frames[i].Interrupted {
+			t.Errorf("frame %d: the kernel did not come by %s", i, syms.name(&frames[i]))
+		}
+		scan = scan[at+1:]
+	}
+}
+
 // compareTrace checks frames against what the kernel printed for the same stack.
 func compareTrace(t *testing.T, syms symbolTable, frames []Frame, want []string) {
 	t.Helper()

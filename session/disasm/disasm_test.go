@@ -129,7 +129,7 @@ func TestJumpIntoAnInstructionKeepsWhatComesBefore(t *testing.T) {
 	fault := base + addr.Addr(len(code)-2)
 	list := Disassemble(code, base, fault, nil)
 	checkListing(t, code, fault, list)
-	if n := len(list); n < 20 || !list[n-3].Bad && !list[n-2].Marked {
+	if n := len(list); n != 21 || !list[n-2].Bad || !list[n-1].Marked {
 		t.Errorf("have %q, want the instructions before the fault and the overlap as (bad)", texts(list))
 	}
 }

@@ -6,11 +6,14 @@ import (
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/elffile"
+	"ktrap/symbols/lines"
+	"ktrap/symbols/types"
 )
 
 // OpenOptions adjusts [Open].
 type OpenOptions struct {
-	Log *slog.Logger // nil discards
+	Log  *slog.Logger // nil discards
+	Base *Image       // of a module: its vmlinux, for types and paths it shares
 }
 
 // Image is one file with symbols: vmlinux or a module. What is costly is worked
@@ -19,12 +22,19 @@ type Image struct {
 	// Immutable.
 	file *elffile.File
 	log  *slog.Logger
+	base *Image
+
+	lines *lines.Info
+	types *types.Info
 
 	tableOnce sync.Once
 	table     *table
 
 	bannerOnce sync.Once
 	banner     string
+
+	rootOnce sync.Once
+	root     string
 }
 
 // Open opens vmlinux or a module. It reads headers only.
@@ -38,9 +48,15 @@ func Open(path string, o *OpenOptions) (*Image, error) {
 
 // NewImage makes an image of an open ELF file, which it then owns.
 func NewImage(f *elffile.File, o *OpenOptions) *Image {
-	im := &Image{file: f, log: slog.New(slog.DiscardHandler)}
+	im := &Image{file: f, log: slog.New(slog.DiscardHandler), lines: lines.New(f)}
 	if o != nil && o.Log != nil {
 		im.log = o.Log.With("c", "symbols")
+	}
+	if o != nil && o.Base != nil {
+		im.base = o.Base
+		im.types = types.NewModule(f, o.Base.types)
+	} else {
+		im.types = types.New(f)
 	}
 	return im
 }
@@ -56,6 +72,9 @@ func (im *Image) File() *elffile.File { return im.file }
 
 // BuildID gives the GNU build-id in hexadecimal, "" when there is none.
 func (im *Image) BuildID() string { return im.file.BuildID() }
+
+// Types gives the types and variables of the image.
+func (im *Image) Types() *types.Info { return im.types }
 
 // HasDWARF reports whether the image can answer with file and line.
 func (im *Image) HasDWARF() bool {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strings"
 
 	"ktrap/symbols/addr"
 )
@@ -21,7 +22,6 @@ type placedSection struct {
 	link addr.LinkAddr
 	run  addr.Addr
 	size uint64
-	exec bool
 }
 
 func newPlaced(m *Module) *placed {
@@ -29,7 +29,11 @@ func newPlaced(m *Module) *placed {
 	if m.Image != nil {
 		p.place(m)
 	}
-	p.syms = slices.Clone(m.Syms)
+	for _, s := range m.Syms {
+		if !unnamed(s.Name) {
+			p.syms = append(p.syms, s)
+		}
+	}
 	if len(p.syms) == 0 && m.Image != nil {
 		p.syms = p.fileSymbols()
 	}
@@ -39,13 +43,16 @@ func newPlaced(m *Module) *placed {
 
 func (p *placed) place(m *Module) {
 	seen := map[string]bool{}
+	// The guest goes on naming the addresses of init sections after it freed
+	// them; another module may live there by now.
+	initGone := len(m.Text) > 0 && !inRanges(m.Text, m.Sections[".init.text"])
 	for _, s := range m.Image.file.Sections() {
 		run, ok := m.Sections[s.Name]
-		if !ok || !s.Alloc() || s.Size == 0 || seen[s.Name] {
+		if !ok || !s.Alloc() || s.Size == 0 || seen[s.Name] || initGone && strings.HasPrefix(s.Name, ".init") {
 			continue
 		}
 		seen[s.Name] = true
-		p.sections = append(p.sections, placedSection{addr.LinkAddr(s.Addr), run, s.Size, s.Exec()})
+		p.sections = append(p.sections, placedSection{addr.LinkAddr(s.Addr), run, s.Size})
 		if s.Exec() && !inRanges(m.Text, run) {
 			p.text = append(p.text, Range{run, run + addr.Addr(s.Size)})
 		}

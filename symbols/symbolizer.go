@@ -99,22 +99,3 @@ func (s *Symbolizer) vmlinuxFunc(sym Symbol) Func {
 	}
 	return Func{Name: sym.Name, Start: start, Size: sym.Size, Kind: sym.Kind}
 }
-
-// Locate gives where an address lies in the source: innermost inlined function
-// first, the function that holds the code last. The address is taken as is: for
-// a return address pass what the frame's LookupPC says.
-// Shape: at least one level whenever a symbol or debug information is found.
-func (s *Symbolizer) Locate(a addr.Addr) ([]Location, Reason) {
-	f, ok := s.Func(a)
-	switch {
-	case !s.IsText(a):
-		return nil, NotText
-	case !ok:
-		return nil, NoSymbol
-	}
-	return []Location{{Func: f.Name, Off: f.Off, Size: f.Size, Module: f.Module}}, NoDebugInfo
-}
-
-// Lines gives the breakpoint places of a source line: statement starts, one per
-// function or inlined copy. The file is matched by the end of its path.
-func (s *Symbolizer) Lines(file string, line int) []addr.Addr { return nil }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/elffile"
@@ -18,8 +19,10 @@ type table struct {
 	sections []elffile.Section
 	rel      bool // a relocatable file: a module
 	entries  []entry
-	byName   map[string]uint32 // name -> first of chain
-	chain    []uint32          // entry -> next entry of the same name, or none
+
+	namesOnce sync.Once
+	byName    map[string]uint32 // name -> first of chain
+	chain     []uint32          // entry -> next entry of the same name, or none
 }
 
 const none = ^uint32(0)
@@ -40,25 +43,32 @@ func newTable(f *elffile.File, log *slog.Logger) *table {
 		log.Warn("image has no symbols", "path", f.Path(), "err", err)
 		return t
 	}
+	list := make([]entry, 0, f.SymbolCount())
 	for s := range all {
-		if s.Section >= len(t.sections) || !t.sections[s.Section].Alloc() || s.Type == elf.STT_SECTION || hidden(s.Name) {
+		if s.Section >= len(t.sections) || !t.sections[s.Section].Alloc() || s.Type == elf.STT_SECTION || t.hides(s.Name) {
 			continue
 		}
-		t.entries = append(t.entries, entry{s.Name, s.Value, s.Size, int32(s.Section), kindOf(s), s.Bind == elf.STB_WEAK})
+		list = append(list, entry{s.Name, s.Value, s.Size, int32(s.Section), kindOf(s), s.Bind == elf.STB_WEAK})
 	}
-	t.sort()
-	t.index()
+	t.entries = t.sorted(list)
 	return t
 }
 
-// hidden tells the symbols that kallsyms leaves out.
+// unnamed tells the names that the kernel passes over when it looks an address
+// up in a module.
+// Source: linux v6.1 kernel/module/kallsyms.c find_kallsyms_symbol.
+func unnamed(name string) bool {
+	return name == "" || name[0] == '$' || strings.HasPrefix(name, ".L") || strings.HasPrefix(name, "L0\x01")
+}
+
+// hides tells the symbols that kallsyms leaves out.
 // Source: linux v6.1 scripts/kallsyms.c is_ignored_symbol, v6.12 scripts/mksysmap.
-func hidden(name string) bool {
+func (t *table) hides(name string) bool {
 	switch {
-	case name == "":
+	case unnamed(name):
 		return true
-	case name[0] == '$', strings.HasPrefix(name, ".L"), strings.HasPrefix(name, "L0\x01"):
-		return true
+	case t.rel:
+		return false
 	case name[0] != '_':
 		return strings.HasPrefix(name, "kallsyms_") && slices.Contains(kallsymsOwn, name)
 	}
@@ -76,15 +86,47 @@ var kallsymsOwn = []string{
 	"kallsyms_markers", "kallsyms_token_table", "kallsyms_token_index", "kallsyms_seqs_of_names",
 }
 
-// sort orders vmlinux as scripts/kallsyms.c does. A module's table is searched
+// sorted orders vmlinux as scripts/kallsyms.c does. A module's table is searched
 // by the kernel in file order, so there the first in the file stays first.
-func (t *table) sort() {
-	slices.SortStableFunc(t.entries, func(a, b entry) int {
-		if a.addr != b.addr || t.rel {
+// Small keys are sorted and not the entries: that takes a third of the time, and
+// attaching to a guest waits for it.
+func (t *table) sorted(list []entry) []entry {
+	type key struct {
+		addr uint64
+		n    uint32
+	}
+	keys := make([]key, len(list))
+	for i := range list {
+		keys[i] = key{list[i].addr, uint32(i)}
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		if a.addr != b.addr {
 			return cmp.Compare(a.addr, b.addr)
 		}
-		return compareAliases(a, b)
+		return cmp.Compare(a.n, b.n)
 	})
+	out := make([]entry, len(list))
+	for i, k := range keys {
+		out[i] = list[k.n]
+	}
+	if !t.rel {
+		sortAliases(out)
+	}
+	return out
+}
+
+// sortAliases orders each run of symbols at one address.
+func sortAliases(list []entry) {
+	for i := 0; i < len(list); {
+		end := i + 1
+		for end < len(list) && list[end].addr == list[i].addr {
+			end++
+		}
+		if end-i > 1 {
+			slices.SortStableFunc(list[i:end], compareAliases)
+		}
+		i = end
+	}
 }
 
 // compareAliases orders symbols at one address: strong before weak, others
@@ -131,6 +173,7 @@ func (t *table) index() {
 }
 
 func (t *table) named(name string) []Symbol {
+	t.namesOnce.Do(t.index)
 	i, ok := t.byName[name]
 	if !ok {
 		return nil

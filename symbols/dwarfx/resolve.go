@@ -1,29 +1,32 @@
 package dwarfx
 
 // String resolves a string value; "" when absent or damaged.
-func (u *Unit) String(v Value) string {
+func (u *Unit) String(v Value) string { return string(u.Text(v)) }
+
+// Text resolves a string value without copying it.
+func (u *Unit) Text(v Value) []byte {
 	switch v.Form {
 	case FormString:
-		return string(v.Raw)
+		return v.Raw
 	case FormStrp:
-		return stringAt(u.Sec.Str, v.U)
+		return textAt(u.Sec.Str, v.U)
 	case FormLineStrp:
-		return stringAt(u.Sec.LineStr, v.U)
+		return textAt(u.Sec.LineStr, v.U)
 	case FormStrx, FormStrx1, FormStrx2, FormStrx3, FormStrx4:
 		size := uint64(u.offsetSize())
 		b := NewBuf(".debug_str_offsets", u.Sec.StrOffsets, u.strOffBase+v.U*size)
 		off := b.Offset(u.DWARF64)
 		if b.Err() != nil {
-			return ""
+			return nil
 		}
-		return stringAt(u.Sec.Str, off)
+		return textAt(u.Sec.Str, off)
 	}
-	return ""
+	return nil
 }
 
-func stringAt(section []byte, off uint64) string {
+func textAt(section []byte, off uint64) []byte {
 	b := NewBuf("", section, off)
-	return string(b.CString())
+	return b.CString()
 }
 
 // Address resolves an address value; false when it is none.

@@ -70,6 +70,13 @@ func (f *File) Symbols() ([]Symbol, error) {
 	return list, nil
 }
 
+// SymbolCount gives the number of entries in .symtab, 0 when there is none; not
+// all of them are defined.
+func (f *File) SymbolCount() int {
+	f.symOnce.Do(func() { f.symErr = f.loadSymtab() })
+	return len(f.syms.entries) / symSize
+}
+
 func (f *File) loadSymtab() error {
 	for i := range f.sections {
 		if f.sections[i].Type != elf.SHT_SYMTAB {

@@ -15,14 +15,15 @@ type header struct {
 	lineRange  uint64
 	opcodeBase uint8
 	opcodeLen  []byte
-	dirs       []string
+	dirs       [][]byte
 	files      []file
 	program    dwarfx.Buf
 }
 
-// file is one entry of the file table.
+// file is one entry of the file table. The name stays in the mapped section:
+// most are never asked for.
 type file struct {
-	name string
+	name []byte
 	dir  uint64
 }
 
@@ -72,13 +73,13 @@ func readHeader(u *dwarfx.Unit) (*header, error) {
 // readTables4 reads the tables of DWARF 2 to 4, where index 0 is not written:
 // it means the directory of the compilation.
 func (h *header) readTables4(b *dwarfx.Buf) {
-	h.dirs = append(h.dirs, "")
+	h.dirs = append(h.dirs, nil)
 	for {
 		s := b.CString()
 		if len(s) == 0 {
 			break
 		}
-		h.dirs = append(h.dirs, string(s))
+		h.dirs = append(h.dirs, s)
 	}
 	h.files = append(h.files, file{})
 	for {
@@ -86,7 +87,7 @@ func (h *header) readTables4(b *dwarfx.Buf) {
 		if len(s) == 0 {
 			return
 		}
-		h.files = append(h.files, file{string(s), b.Uleb()})
+		h.files = append(h.files, file{s, b.Uleb()})
 		b.Uleb() // time
 		b.Uleb() // size
 	}
@@ -117,7 +118,7 @@ func (h *header) readEntries(b *dwarfx.Buf, u *dwarfx.Unit) []file {
 			v := b.Value(s, h.Encoding)
 			switch s.Attr {
 			case lnctPath:
-				f.name = u.String(v)
+				f.name = u.Text(v)
 			case lnctDirIndex:
 				f.dir = v.U
 			}
@@ -133,20 +134,20 @@ func (h *header) readEntries(b *dwarfx.Buf, u *dwarfx.Unit) []file {
 // path gives the path of a file of the table, made absolute as far as the file
 // allows with the directory of the compilation.
 func (h *header) path(n uint64, compDir string) string {
-	if n >= uint64(len(h.files)) || h.files[n].name == "" {
+	if n >= uint64(len(h.files)) || len(h.files[n].name) == 0 {
 		return ""
 	}
 	f := h.files[n]
-	if path.IsAbs(f.name) {
-		return path.Clean(f.name)
+	name, dir := string(f.name), ""
+	if path.IsAbs(name) {
+		return path.Clean(name)
 	}
-	dir := ""
 	if f.dir < uint64(len(h.dirs)) {
-		dir = h.dirs[f.dir]
+		dir = string(h.dirs[f.dir])
 	}
 	// Directory 0 of DWARF 5 is the compilation's own; others are relative to it.
 	if path.IsAbs(dir) || h.Version >= 5 && f.dir == 0 {
-		return path.Join(dir, f.name)
+		return path.Join(dir, name)
 	}
-	return path.Join(compDir, dir, f.name)
+	return path.Join(compDir, dir, name)
 }

@@ -35,10 +35,7 @@ func (s spans) find(pc uint64) (unit uint64, ok bool) {
 
 // unitOf finds the unit that covers a pc.
 func (i *Info) unitOf(pc uint64) (off uint64, ok bool, err error) {
-	i.aranges.Do(func() {
-		i.spans = readAranges(i.sec.Aranges)
-		i.spans.sort()
-	})
+	i.readSpans()
 	if off, ok = i.spans.find(pc); ok {
 		return off, true, nil
 	}
@@ -47,6 +44,13 @@ func (i *Info) unitOf(pc uint64) (off uint64, ok bool, err error) {
 	err = i.scanRoots()
 	off, ok = i.rest.find(pc)
 	return off, ok, err
+}
+
+func (i *Info) readSpans() {
+	i.aranges.Do(func() {
+		i.spans = readAranges(i.sec.Aranges)
+		i.spans.sort()
+	})
 }
 
 // readAranges reads .debug_aranges as far as it is sound.

@@ -1,0 +1,148 @@
+package symbols
+
+import (
+	"slices"
+
+	"ktrap/symbols/addr"
+	"ktrap/symbols/lines"
+)
+
+// Locate gives where an address lies in the source: innermost inlined function
+// first, the function that holds the code last, named as the kernel names it. The
+// address is taken as is: for a return address pass what the frame's LookupPC says.
+// Shape: at least one level whenever a symbol or debug information is found.
+func (s *Symbolizer) Locate(a addr.Addr) ([]Location, Reason) {
+	if !s.IsText(a) {
+		return nil, NotText
+	}
+	f, named := s.Func(a)
+	locs, reason := s.frames(a)
+	if len(locs) == 0 {
+		if !named {
+			return nil, NoSymbol
+		}
+		locs = []Location{{}}
+	}
+	outer := &locs[len(locs)-1]
+	if named {
+		outer.Func, outer.Off, outer.Size = f.Name, f.Off, f.Size
+	}
+	if p := s.moduleOf(a); p != nil {
+		for i := range locs {
+			locs[i].Module = p.mod.Name
+		}
+	}
+	return locs, reason
+}
+
+// home gives the image that holds an address, and the address in it; a nil image
+// for a module without a file.
+func (s *Symbolizer) home(a addr.Addr) (*Image, addr.LinkAddr, bool) {
+	if p := s.moduleOf(a); p != nil {
+		link, ok := p.link(a)
+		return p.mod.Image, link, ok
+	}
+	return s.vmlinux, s.slide.Link(a), true
+}
+
+// frames asks the debug information.
+func (s *Symbolizer) frames(a addr.Addr) ([]Location, Reason) {
+	im, link, ok := s.home(a)
+	switch {
+	case im == nil:
+		return nil, NoModuleFile
+	case !ok:
+		return nil, NoLine
+	case !im.HasDWARF():
+		return nil, NoDebugInfo
+	}
+	frames, err := im.lines.Lookup(link)
+	if err != nil {
+		im.log.Warn("debug information is damaged", "path", im.Path(), "err", err)
+	}
+	if len(frames) == 0 || frames[0].Func == "" {
+		if sym, ok := im.SymbolAt(link); ok && sym.ELFSize > 0 && uint64(link-sym.Addr) >= sym.ELFSize {
+			return nil, Padding
+		}
+	}
+	if len(frames) == 0 {
+		return nil, NoLine
+	}
+	return im.locations(frames), Complete
+}
+
+func (im *Image) locations(frames []lines.Frame) []Location {
+	root := im.sourceRoot()
+	locs := make([]Location, len(frames))
+	for i, f := range frames {
+		locs[i] = Location{
+			Func: f.Func, Inlined: f.Inlined,
+			File: treePath(f.Place, root), Path: f.Path, Line: f.Line, Column: f.Column,
+		}
+		if i > 0 {
+			locs[i-1].CallFile, locs[i-1].CallLine = locs[i].File, locs[i].Line
+		}
+	}
+	return locs
+}
+
+// Lines gives the breakpoint places of a source line: statement starts, one per
+// function or inlined copy. The file is matched by the end of its path; a line
+// without code gives the next one that has some.
+func (s *Symbolizer) Lines(file string, line int) []addr.Addr {
+	list := s.vmlinux.addresses(file, line, func(a addr.LinkAddr) (addr.Addr, bool) { return s.slide.Run(a), true })
+	for _, p := range s.placed {
+		if p.mod.Image != nil {
+			list = append(list, p.mod.Image.addresses(file, line, p.run)...)
+		}
+	}
+	return list
+}
+
+func (im *Image) addresses(file string, line int, run func(addr.LinkAddr) (addr.Addr, bool)) []addr.Addr {
+	if !im.HasDWARF() {
+		return nil
+	}
+	root := im.sourceRoot()
+	found, err := im.lines.Addresses(file, line, func(p lines.Place) bool { return samePath(p, root, file) })
+	if err != nil {
+		im.log.Warn("debug information is damaged", "path", im.Path(), "err", err)
+	}
+	var list []addr.Addr
+	for _, link := range found {
+		if a, ok := run(link); ok {
+			list = append(list, a)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// LineRange is the code of one source line around an address.
+type LineRange struct {
+	Range
+	File string
+	Line int
+	Stmt bool // a statement of the line starts exactly at the address
+}
+
+// LineRange gives the code of the source line around an address, for stepping by
+// line; false when no line is known.
+func (s *Symbolizer) LineRange(a addr.Addr) (LineRange, bool) {
+	im, link, ok := s.home(a)
+	if im == nil || !ok || !im.HasDWARF() {
+		return LineRange{}, false
+	}
+	row, ok, err := im.lines.RowAt(link)
+	if err != nil {
+		im.log.Warn("debug information is damaged", "path", im.Path(), "err", err)
+	}
+	if !ok {
+		return LineRange{}, false
+	}
+	start := a - addr.Addr(link-row.Low)
+	return LineRange{
+		Range: Range{start, start + addr.Addr(row.High-row.Low)},
+		File:  treePath(row.Place, im.sourceRoot()), Line: row.Line, Stmt: row.Stmt,
+	}, true
+}

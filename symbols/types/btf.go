@@ -240,6 +240,12 @@ func (t btfType) tagged(tag string) bool {
 	return false
 }
 
+// declares reports whether the type of an id is only declared.
+func (b *btf) declares(id uint32) bool {
+	t, ok := b.at(id)
+	return ok && t.declares()
+}
+
 // declares reports whether members are left out: a forward declaration, or a
 // struct reduced to its size as .BTF.base has them.
 func (t btfType) declares() bool {

@@ -41,10 +41,7 @@ func (b *btf) typeOf(id uint32) dwarf.Type { return b.conv.convert(id, false, 0)
 // completion gives the definition behind a shell made here, or nil.
 func (b *btf) completion(st *dwarf.StructType) dwarf.Type {
 	id, ok := b.conv.shellID[st]
-	if !ok {
-		return nil
-	}
-	if t, _ := b.at(id); t.declares() {
+	if !ok || b.declares(id) {
 		return nil
 	}
 	return b.typeOf(id)
@@ -169,7 +166,6 @@ func (c *converter) structure(name string, t btfType, depth int) dwarf.Type {
 		if f.BitSize != 0 || bits%8 != 0 {
 			f.ByteOffset, f.DataBitOffset = 0, bits
 		}
-		f.ByteSize, _ = SizeOf(f.Type)
 		st.Field = append(st.Field, f)
 	}
 	return st

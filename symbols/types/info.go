@@ -29,10 +29,24 @@ type Info struct {
 	// The terminal, the session and scripts ask concurrently and share what
 	// was decoded, so the caches are locked rather than owned.
 	mu      sync.Mutex
-	btf     *btf // nil: not loaded or not there
-	btfErr  error
-	loaded  bool
+	btf     lazy[*btf]
+	dwarf   lazy[*dwarfData]
 	layouts map[string]*Layout
+}
+
+// lazy is something loaded at the first question.
+type lazy[T any] struct {
+	loaded bool
+	val    T
+	err    error
+}
+
+func (l *lazy[T]) get(load func() (T, error)) (T, error) {
+	if !l.loaded {
+		l.loaded = true
+		l.val, l.err = load()
+	}
+	return l.val, l.err
 }
 
 // New returns the types of one file. Nothing is read until the first question.
@@ -109,15 +123,21 @@ func (i *Info) typeByName(name string) (dwarf.Type, error) {
 }
 
 // named finds one type by tag ("struct", "union", "enum" or "" for a typedef
-// or base type) and name, in BTF, then in the base kernel.
+// or base type) and name: in BTF, in DWARF, then in the base kernel.
 func (i *Info) named(tag, name string) (dwarf.Type, error) {
 	if tag == "" && name == "void" {
 		return new(dwarf.VoidType), nil
 	}
-	b, err := i.loadBTF()
-	if err == nil {
-		if id, ok := b.find(tag, name); ok {
+	b, btfErr := i.loadBTF()
+	if btfErr == nil {
+		if id, ok := b.find(tag, name); ok && !b.declares(id) {
 			return b.typeOf(id), nil
+		}
+	}
+	d, dwarfErr := i.loadDWARF()
+	if dwarfErr == nil {
+		if off, ok := d.findType(tag, name); ok {
+			return d.typeOf(off), nil
 		}
 	}
 	if i.base != nil {
@@ -128,8 +148,8 @@ func (i *Info) named(tag, name string) (dwarf.Type, error) {
 			return t, nil
 		}
 	}
-	if err != nil {
-		return nil, ErrNoDebugInfo
+	if btfErr != nil && dwarfErr != nil {
+		return nil, fmt.Errorf("%w (%w; %w)", ErrNoDebugInfo, btfErr, dwarfErr)
 	}
 	return nil, ErrNotFound
 }
@@ -154,10 +174,8 @@ func (i *Info) complete(t dwarf.Type) (dwarf.Type, error) {
 	if !ok || !st.Incomplete {
 		return t, nil
 	}
-	if i.btf != nil {
-		if full := i.btf.completion(st); full != nil {
-			return full, nil
-		}
+	if full := i.completion(st); full != nil {
+		return full, nil
 	}
 	if st.StructName == "" {
 		return t, fmt.Errorf("complete an unnamed %s: %w", st.Kind, ErrNotFound)
@@ -169,31 +187,52 @@ func (i *Info) complete(t dwarf.Type) (dwarf.Type, error) {
 	return full, nil
 }
 
-// loadBTF decodes the .BTF index once. Called with mu held.
-func (i *Info) loadBTF() (*btf, error) {
-	if i.loaded {
-		return i.btf, i.btfErr
-	}
-	i.loaded = true
-	var base *btf
-	if i.base != nil {
-		base = i.base.sharedBTF()
-	}
-	if data, err := i.src.Section(".BTF.base"); err == nil {
-		// An out-of-tree module since 6.11 carries just enough of the
-		// kernel's types to be read without the kernel.
-		if base, err = newBTF(data, nil); err != nil {
-			i.btfErr = fmt.Errorf("read .BTF.base: %w", err)
-			return nil, i.btfErr
+// completion gives the very definition a declaration made here stands for, or
+// nil; by name alone it could be another struct of that name.
+func (i *Info) completion(st *dwarf.StructType) dwarf.Type {
+	if b, err := i.loadBTF(); err == nil {
+		if full := b.completion(st); full != nil {
+			return full
 		}
 	}
-	data, err := i.src.Section(".BTF")
-	if err != nil {
-		i.btfErr = fmt.Errorf("read .BTF: %w", err)
-		return nil, i.btfErr
+	if i.dwarf.loaded && i.dwarf.err == nil {
+		if full := i.dwarf.val.completion(st); full != nil {
+			return full
+		}
 	}
-	i.btf, i.btfErr = newBTF(data, base)
-	return i.btf, i.btfErr
+	if i.base == nil {
+		return nil
+	}
+	i.base.mu.Lock()
+	defer i.base.mu.Unlock()
+	return i.base.completion(st)
+}
+
+// loadBTF decodes the .BTF index once. Called with mu held.
+func (i *Info) loadBTF() (*btf, error) {
+	return i.btf.get(func() (*btf, error) {
+		var base *btf
+		if i.base != nil {
+			base = i.base.sharedBTF()
+		}
+		if data, err := i.src.Section(".BTF.base"); err == nil {
+			// An out-of-tree module since 6.11 carries just enough of the
+			// kernel's types to be read without the kernel.
+			if base, err = newBTF(data, nil); err != nil {
+				return nil, fmt.Errorf("read .BTF.base: %w", err)
+			}
+		}
+		data, err := i.src.Section(".BTF")
+		if err != nil {
+			return nil, fmt.Errorf("read .BTF: %w", err)
+		}
+		return newBTF(data, base)
+	})
+}
+
+// loadDWARF maps the DWARF sections once. Called with mu held.
+func (i *Info) loadDWARF() (*dwarfData, error) {
+	return i.dwarf.get(func() (*dwarfData, error) { return loadDWARF(i.src) })
 }
 
 // sharedBTF gives the raw BTF for a module to build upon; nil if there is none.

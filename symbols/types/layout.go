@@ -157,19 +157,12 @@ func FieldOf(f *dwarf.StructField) Field {
 		return out
 	}
 	bits := f.ByteOffset*8 + f.DataBitOffset
-	if f.BitOffset != 0 || f.DataBitOffset == 0 && f.ByteSize > 0 {
+	if f.ByteSize > 0 {
 		// DWARF 2 and 3 count from the most significant bit of a storage
-		// unit of ByteSize bytes.
-		bits = (f.ByteOffset+storageSize(f, out.Size))*8 - f.BitOffset - f.BitSize
+		// unit of ByteSize bytes; nothing else gives bit fields a size.
+		bits = (f.ByteOffset+f.ByteSize)*8 - f.BitOffset - f.BitSize
 	}
 	out.Off, out.BitOff = bits>>3, bits&7
 	out.Size = (out.BitOff + out.BitSize + 7) / 8
 	return out
-}
-
-func storageSize(f *dwarf.StructField, size int64) int64 {
-	if f.ByteSize > 0 {
-		return f.ByteSize
-	}
-	return size
 }

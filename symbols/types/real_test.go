@@ -1,37 +1,13 @@
 package types
 
 import (
-	"debug/elf"
 	"errors"
 	"os"
 	"strings"
-	"sync"
 	"testing"
+
+	"ktrap/symbols/elffile"
 )
-
-// elfSource serves the sections of a file through debug/elf, each read once.
-type elfSource struct {
-	mu    sync.Mutex
-	f     *elf.File
-	cache map[string][]byte
-}
-
-func (s *elfSource) Section(name string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if data, ok := s.cache[name]; ok {
-		return data, nil
-	}
-	sec := s.f.Section(name)
-	if sec == nil {
-		return nil, errors.New("no section " + name)
-	}
-	data, err := sec.Data()
-	if err == nil {
-		s.cache[name] = data
-	}
-	return data, err
-}
 
 // without hides sections.
 type without struct {
@@ -63,12 +39,12 @@ func vmlinuxes(t testing.TB) map[string]Source {
 
 func openELF(t testing.TB, path string) Source {
 	t.Helper()
-	f, err := elf.Open(path)
+	f, err := elffile.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	return &elfSource{f: f, cache: make(map[string][]byte)}
+	return f
 }
 
 func TestRealLayoutsHaveTheFieldsSeenLive(t *testing.T) {

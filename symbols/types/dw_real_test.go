@@ -1,0 +1,67 @@
+package types
+
+import (
+	"debug/dwarf"
+	"strings"
+	"testing"
+)
+
+// What DWARF says must be what BTF says, member by member.
+func TestRealDWARFAndBTFAgree(t *testing.T) {
+	names := []string{
+		"task_struct", "pt_regs", "module", "printk_ringbuffer", "page", "mm_struct", "rq", "sk_buff",
+		"inode", "net_device", "thread_struct", "tcp_sock", "request_queue", "perf_event_attr", "tcphdr", "iphdr",
+	}
+	for path, src := range vmlinuxes(t) {
+		fromBTF, fromDWARF := New(without{src, ".debug"}), New(without{src, ".BTF"})
+		if _, err := fromBTF.Layout("list_head"); err != nil {
+			t.Logf("%s: no BTF: NOT COMPARED", path)
+			continue
+		}
+		for _, name := range names {
+			b, err1 := fromBTF.Layout(name)
+			d, err2 := fromDWARF.Layout(name)
+			if err1 != nil || err2 != nil {
+				t.Errorf("%s: %s: BTF %v, DWARF %v", path, name, err1, err2)
+				continue
+			}
+			sameStruct(t, name, b.Type(), d.Type())
+		}
+	}
+}
+
+func sameStruct(t *testing.T, name string, a, b *dwarf.StructType) {
+	t.Helper()
+	if a.ByteSize != b.ByteSize || len(a.Field) != len(b.Field) {
+		t.Errorf("%s: size %d or %d, members %d or %d", name, a.ByteSize, b.ByteSize, len(a.Field), len(b.Field))
+		return
+	}
+	for n := range a.Field {
+		x, y := FieldOf(a.Field[n]), FieldOf(b.Field[n])
+		spellX, spellY := Declare(x.Type, x.Name), Declare(y.Type, y.Name)
+		x.Type, y.Type = nil, nil
+		spellY = strings.ReplaceAll(spellY, "[]", "[0]") // BTF cannot tell them apart
+		if x != y || spellX != spellY {
+			t.Errorf("%s: BTF %+v %q, DWARF %+v %q", name, x, spellX, y, spellY)
+		}
+		sx, ok1 := Strip(a.Field[n].Type).(*dwarf.StructType)
+		sy, ok2 := Strip(b.Field[n].Type).(*dwarf.StructType)
+		if ok1 && ok2 {
+			sameStruct(t, name+"."+x.Name, sx, sy)
+		}
+	}
+}
+
+func BenchmarkLayoutTaskStructFromDWARF(b *testing.B) {
+	for path, src := range vmlinuxes(b) {
+		src = without{src, ".BTF"}
+		b.Run(path, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := New(src).Layout("task_struct"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,222 @@
+package types
+
+import (
+	"bytes"
+	"encoding/binary"
+	"iter"
+	"slices"
+
+	"ktrap/symbols/dwarfx"
+)
+
+// named yields the entries that have one of the tags and the name. The name's
+// offset in .debug_str is searched in .debug_info as four bytes; compilers put
+// names too short for that to pay directly into the entry. Where that does not
+// work, because names are indexes (clang) or the name is the tail of too many
+// others ("page"), the units are walked: slow only for names that are rare.
+func (d *dwarfData) named(name string, tags []dwarfx.Tag) iter.Seq[die] {
+	return func(yield func(die) bool) {
+		if name == "" {
+			return
+		}
+		inline := append([]byte(name), 0)
+		offs, some := stringOffsets(d.sec.Str, name)
+		if d.indexedNames() || len(offs) > maxEqualStrings || !some && len(offs) > maxTails {
+			d.walkNamed(inline, tags, yield)
+			return
+		}
+		patterns := [][]byte{inline}
+		for _, off := range offs {
+			patterns = append(patterns, binary.LittleEndian.AppendUint32(nil, off))
+		}
+		for _, p := range patterns {
+			for at := range occurrences(d.sec.Info, p) {
+				e, ok := d.entryNamedAt(at, tags)
+				if ok && e.name() == name && !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// stringOffsets gives the places of a string in .debug_str: those where it
+// stands on its own, else those where it is the tail of another string, which
+// linkers share. ld -r shares nothing, so even the former may be many.
+func stringOffsets(str []byte, name string) (offs []uint32, whole bool) {
+	var tails []uint32
+	for at := range occurrences(str, append([]byte(name), 0)) {
+		switch {
+		case at == 0 || str[at-1] == 0:
+			if offs = append(offs, uint32(at)); len(offs) > maxEqualStrings {
+				return offs, true
+			}
+		case len(tails) <= maxTails:
+			tails = append(tails, uint32(at))
+		}
+	}
+	if len(offs) > 0 {
+		return offs, true
+	}
+	return tails, false
+}
+
+// occurrences yields the offsets of a pattern.
+func occurrences(data, pattern []byte) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for at := 0; ; at++ {
+			n := bytes.Index(data[at:], pattern)
+			if n < 0 {
+				return
+			}
+			if at += n; !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// entryNamedAt gives the entry whose DW_AT_name lies at an offset, if there is
+// one with such a tag. Most hits are other data: an abbreviation that fits
+// what stands in front rules them out fast, a walk through the unit the rest.
+func (d *dwarfData) entryNamedAt(at int, tags []dwarfx.Tag) (die, bool) {
+	u, ok := d.unitOf(uint64(at))
+	if !ok {
+		return die{}, false
+	}
+	for code := uint64(1); ; code++ {
+		a := u.Abbrevs.Get(code)
+		if a == nil {
+			return die{}, false
+		}
+		if !slices.Contains(tags, a.Tag) {
+			continue
+		}
+		lead, ok := nameLead(u, a)
+		if !ok {
+			continue
+		}
+		head := binary.AppendUvarint(nil, code)
+		start := at - lead - len(head)
+		if start < int(u.First) || !bytes.Equal(d.sec.Info[start:start+len(head)], head) {
+			continue
+		}
+		if e, ok := d.entryAt(u, uint64(start)); ok && e.off == uint64(start) {
+			return e, true
+		}
+	}
+}
+
+// nameLead gives the number of bytes between an entry's abbreviation code and
+// its name; false if it has none or that varies.
+func nameLead(u *dwarfx.Unit, a *dwarfx.Abbrev) (int, bool) {
+	lead := 0
+	for _, s := range a.Attrs {
+		if s.Attr == dwarfx.AttrName {
+			return lead, s.Form == dwarfx.FormStrp || s.Form == dwarfx.FormString
+		}
+		n := formSize(s.Form, u.Encoding)
+		if n < 0 {
+			return 0, false
+		}
+		lead += n
+	}
+	return 0, false
+}
+
+// formSize measures a form on a run of zeros, which suits fixed sizes only.
+func formSize(f dwarfx.Form, enc dwarfx.Encoding) int {
+	switch f {
+	case dwarfx.FormUdata, dwarfx.FormSdata, dwarfx.FormRefUdata, dwarfx.FormString, dwarfx.FormExprloc,
+		dwarfx.FormBlock, dwarfx.FormBlock1, dwarfx.FormBlock2, dwarfx.FormBlock4, dwarfx.FormIndirect:
+		return -1
+	}
+	b := dwarfx.NewBuf("", zeros[:], 0)
+	b.SkipForm(f, enc)
+	if b.Err() != nil {
+		return -1
+	}
+	return b.Off()
+}
+
+var zeros [16]byte
+
+// entryAt gives the entry whose code or attributes cover an offset, found by
+// walking down from the unit's root.
+func (d *dwarfData) entryAt(u *dwarfx.Unit, off uint64) (die, bool) {
+	b := u.Buf(u.First)
+	for b.Len() > 0 {
+		start := uint64(b.Off())
+		if start > off {
+			return die{}, false
+		}
+		a := u.Next(&b)
+		if a == nil {
+			continue // the end of a list of children
+		}
+		body := b
+		u.SkipAttrs(&body, a)
+		if off < uint64(body.Off()) {
+			b.Seek(start)
+			return readDIE(u, &b)
+		}
+		u.SkipEntry(&b, a)
+		if off < uint64(b.Off()) {
+			b = body // within: descend
+		}
+	}
+	return die{}, false
+}
+
+// indexedNames reports whether names are indexes into .debug_str_offsets.
+func (d *dwarfData) indexedNames() bool { return len(d.sec.StrOffsets) > 0 }
+
+// walkNamed yields entries by looking at every entry outside of functions.
+func (d *dwarfData) walkNamed(name []byte, tags []dwarfx.Tag, yield func(die) bool) {
+	for n := 0; n < len(d.heads) || d.nextHead(); n++ {
+		u, ok := d.open(d.heads[n])
+		if !ok {
+			continue
+		}
+		b := u.Buf(u.First)
+		root, ok := readDIE(u, &b)
+		if ok && root.children && !d.walkUnit(u, b, name, tags, yield) {
+			return
+		}
+	}
+}
+
+// walkUnit yields the entries of one unit; false when yield had enough.
+func (d *dwarfData) walkUnit(u *dwarfx.Unit, b dwarfx.Buf, name []byte, tags []dwarfx.Tag, yield func(die) bool) bool {
+	for b.Len() > 0 {
+		start := uint64(b.Off())
+		a := u.Next(&b)
+		if a == nil {
+			return true
+		}
+		if slices.Contains(tags, a.Tag) && d.isNamed(u, b, a, name) {
+			e := u.Buf(start)
+			if e, ok := readDIE(u, &e); ok && !yield(e) {
+				return false
+			}
+		}
+		u.SkipEntry(&b, a)
+	}
+	return true
+}
+
+// isNamed compares the name of the entry at a cursor, without copying it.
+func (d *dwarfData) isNamed(u *dwarfx.Unit, b dwarfx.Buf, a *dwarfx.Abbrev, name []byte) bool {
+	for _, s := range a.Attrs {
+		if s.Attr != dwarfx.AttrName {
+			b.SkipForm(s.Form, u.Encoding)
+			continue
+		}
+		v := b.Value(s, u.Encoding)
+		if v.Form == dwarfx.FormStrp && v.U < uint64(len(d.sec.Str)) {
+			return bytes.HasPrefix(d.sec.Str[v.U:], name)
+		}
+		return u.String(v) == string(name[:len(name)-1])
+	}
+	return false
+}

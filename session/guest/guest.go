@@ -5,9 +5,13 @@ package guest
 import (
 	"context"
 	"errors"
-	"io"
-	"io/fs"
+	"fmt"
 	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Options say how to reach the guest.
@@ -15,12 +19,16 @@ type Options struct {
 	Addr       string       // HOST:PORT
 	User       string       // "" means root
 	Key        string       // file with an unencrypted private key; "" tries the empty password
-	KnownHosts string       // known_hosts file; "" accepts any host key, on loopback addresses only
+	KnownHosts string       // known_hosts file; "" means any host key on loopback, ~/.ssh/known_hosts elsewhere
+	HostAlias  string       // the name to look up in KnownHosts instead of Addr, as OpenSSH's HostKeyAlias
 	Log        *slog.Logger // nil discards; keys are never logged
 }
 
 // ErrLost says that the connection broke before the command ended.
 var ErrLost = errors.New("SSH connection lost")
+
+// ErrRefused says that the guest does not accept the user, key or password.
+var ErrRefused = errors.New("guest refused the login")
 
 // ExitError says that a command ran and did not exit with 0.
 type ExitError struct {
@@ -29,42 +37,67 @@ type ExitError struct {
 }
 
 // Error says how the command ended.
-func (e *ExitError) Error() string { return "" }
+func (e *ExitError) Error() string {
+	if e.Signal != "" {
+		return "killed by SIG" + e.Signal
+	}
+	return fmt.Sprintf("exit status %d", e.Status)
+}
 
 // Guest is one SSH connection. Its methods may be called concurrently.
+//
+// Goroutines: those of x/crypto/ssh and one that notes the end of the
+// connection; Close joins the latter.
 type Guest struct {
+	client *ssh.Client
+	addr   string
+	log    *slog.Logger
+	lost   chan struct{}
+	wg     sync.WaitGroup
+	noSFTP atomic.Bool // found out once: the guest has no SFTP server
 }
 
-// Dial connects once.
-func Dial(ctx context.Context, o *Options) (*Guest, error) { return nil, errors.ErrUnsupported }
-
-// Wait connects, trying again until it works or ctx ends.
-func Wait(ctx context.Context, o *Options) (*Guest, error) { return nil, errors.ErrUnsupported }
-
-// RunOptions are the streams of a command; nil discards.
-type RunOptions struct {
-	Stdin  io.Reader
-	Stdout io.Writer
-	Stderr io.Writer
+func newGuest(c *ssh.Client, addr string, log *slog.Logger) *Guest {
+	g := &Guest{client: c, addr: addr, log: log, lost: make(chan struct{})}
+	g.wg.Go(func() {
+		err := c.Wait()
+		log.Debug("connection ended", "addr", addr, "error", err)
+		close(g.lost)
+	})
+	return g
 }
 
-// Run runs a shell command and waits for its end.
-// Errors: *ExitError, or ErrLost when the guest stopped answering.
-func (g *Guest) Run(ctx context.Context, command string, o *RunOptions) error { return nil }
-
-// Output runs a command and returns what it printed on both streams, at most 1 MiB.
-func (g *Guest) Output(ctx context.Context, command string) ([]byte, error) { return nil, nil }
-
-// Copy writes r to a file of the guest, through SFTP if the guest has it, else through cat.
-func (g *Guest) Copy(ctx context.Context, r io.Reader, path string, mode fs.FileMode) error {
-	return nil
-}
-
-// CopyFile copies a file of the host.
-func (g *Guest) CopyFile(ctx context.Context, local, path string) error { return nil }
+// Addr is the address that was dialled.
+func (g *Guest) Addr() string { return g.addr }
 
 // Lost is closed when the connection has ended.
-func (g *Guest) Lost() <-chan struct{} { return nil }
+func (g *Guest) Lost() <-chan struct{} { return g.lost }
+
+// Alive asks the SSH server for a sign of life; it fails when ctx ends first,
+// as it does while the guest is stopped.
+func (g *Guest) Alive(ctx context.Context) error {
+	answer := make(chan error, 1) // its sender ends with the connection at the latest
+	go func() {
+		_, _, err := g.client.SendRequest("keepalive@openssh.com", true, nil)
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		if err != nil {
+			return fmt.Errorf("ask guest at %s for a sign of life: %w: %w", g.addr, ErrLost, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("ask guest at %s for a sign of life: %w", g.addr, ctx.Err())
+	}
+}
 
 // Close ends the connection.
-func (g *Guest) Close() error { return nil }
+func (g *Guest) Close() error {
+	err := g.client.Close()
+	g.wg.Wait()
+	if errors.Is(err, net.ErrClosed) { // it was lost already
+		return nil
+	}
+	return err
+}

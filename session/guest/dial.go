@@ -1,0 +1,241 @@
+package guest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+const (
+	firstBanner    = 2 * time.Second // wait for a server's first byte, doubled at each attempt
+	lastBanner     = 30 * time.Second
+	handshakeLimit = 2 * time.Minute // key exchange and login of a slow guest
+	retryEvery     = 100 * time.Millisecond
+	refusals       = 3 // logins refused in a row before Wait believes it
+)
+
+// Dial connects once.
+// Errors: ErrRefused; *knownhosts.KeyError for a host key that is not the known one.
+func Dial(ctx context.Context, o *Options) (*Guest, error) {
+	return dial(ctx, o, lastBanner)
+}
+
+// Wait connects, trying again until it works, ctx ends, or it is plain that it
+// never will: wrong host key, unreadable key file, login refused repeatedly.
+func Wait(ctx context.Context, o *Options) (*Guest, error) {
+	banner, refused := firstBanner, 0
+	for {
+		g, err := dial(ctx, o, banner)
+		if err == nil {
+			return g, nil
+		}
+		if errors.Is(err, ErrRefused) {
+			refused++
+		} else {
+			refused = 0
+		}
+		if hopeless(err) || refused == refusals {
+			return nil, err
+		}
+		o.log().Debug("not yet", "error", err)
+		banner = min(2*banner, lastBanner)
+		select {
+		case <-time.After(retryEvery):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for SSH: %w (last: %w)", ctx.Err(), err)
+		}
+	}
+}
+
+// hopeless tells the errors that no waiting mends.
+func hopeless(err error) bool {
+	if _, ok := errors.AsType[*knownhosts.KeyError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*configError](err)
+	return ok
+}
+
+// configError is a mistake on the host's side.
+type configError struct{ err error }
+
+func (e *configError) Error() string { return e.err.Error() }
+func (e *configError) Unwrap() error { return e.err }
+
+func dial(ctx context.Context, o *Options, banner time.Duration) (*Guest, error) {
+	attempt := &attempt{}
+	config, err := o.config(attempt)
+	if err != nil {
+		return nil, &configError{fmt.Errorf("prepare SSH to %s: %w", o.Addr, err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect to guest: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	client, err := handshake(conn, o.Addr, config, banner)
+	if !stop() && err == nil { // ctx ended just now and took the connection along
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = conn.Close()
+		if attempt.login && attempt.answered(err) {
+			return nil, fmt.Errorf("log in as %s at %s: %w: %w", config.User, o.Addr, ErrRefused, err)
+		}
+		return nil, fmt.Errorf("open SSH to %s: %w", o.Addr, err)
+	}
+	return newGuest(client, o.Addr, o.log()), nil
+}
+
+// attempt notes how far a login came, because x/crypto/ssh has no type for a
+// refused one.
+type attempt struct{ login bool }
+
+// answered tells a refusal from a connection that broke.
+func (*attempt) answered(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	return !network && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed)
+}
+
+// handshake waits for the server's first byte only for a short time: QEMU's
+// user network accepts at once, and what it accepted before the guest's
+// network was up can hang for long.
+func handshake(conn net.Conn, addr string, config *ssh.ClientConfig, banner time.Duration) (*ssh.Client, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(banner)); err != nil {
+		return nil, err
+	}
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(conn, first); err != nil {
+		return nil, fmt.Errorf("wait for SSH banner: %w", err)
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	c, chans, reqs, err := ssh.NewClientConn(&pushedBack{Conn: conn, first: first}, addr, config)
+	if err != nil {
+		return nil, err
+	}
+	return ssh.NewClient(c, chans, reqs), nil
+}
+
+// pushedBack is a connection whose first byte was read already.
+type pushedBack struct {
+	net.Conn
+	first []byte // owned by the reader
+}
+
+// Read gives the byte first.
+func (c *pushedBack) Read(p []byte) (int, error) {
+	if len(c.first) > 0 && len(p) > 0 {
+		n := copy(p, c.first)
+		c.first = c.first[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+func (o *Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log.With("c", "guest")
+}
+
+func (o *Options) config(a *attempt) (*ssh.ClientConfig, error) {
+	hostKey, err := o.hostKeyCallback()
+	if err != nil {
+		return nil, err
+	}
+	auth, err := o.auth(a)
+	if err != nil {
+		return nil, err
+	}
+	return &ssh.ClientConfig{
+		User:            cmp.Or(o.User, "root"),
+		Auth:            auth,
+		HostKeyCallback: hostKey,
+		ClientVersion:   "SSH-2.0-ktrap",
+		// Emulated guests compute slowly: the cheapest safe algorithms first.
+		Config: ssh.Config{KeyExchanges: preferred(ssh.SupportedAlgorithms().KeyExchanges, ssh.KeyExchangeCurve25519)},
+	}, nil
+}
+
+// preferred moves one algorithm to the front.
+func preferred(all []string, first string) []string {
+	out := []string{first}
+	for _, a := range all {
+		if a != first {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (o *Options) auth(a *attempt) ([]ssh.AuthMethod, error) {
+	if o.Key == "" {
+		return []ssh.AuthMethod{
+			ssh.PasswordCallback(func() (string, error) { a.login = true; return "", nil }),
+			ssh.KeyboardInteractive(func(_, _ string, q []string, _ []bool) ([]string, error) {
+				a.login = true
+				return make([]string, len(q)), nil
+			}),
+		}, nil
+	}
+	pem, err := os.ReadFile(o.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read SSH key: %w", err)
+	}
+	signer, err := ssh.ParsePrivateKey(pem)
+	if err != nil {
+		return nil, fmt.Errorf("parse SSH key %s: %w", o.Key, err)
+	}
+	return []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
+		a.login = true
+		return []ssh.Signer{signer}, nil
+	})}, nil
+}
+
+// hostKeyCallback trusts the known_hosts file, and without one nothing but a
+// forwarded port of this very host: the keys of a throw-away VM change at each
+// build.
+func (o *Options) hostKeyCallback() (ssh.HostKeyCallback, error) {
+	path := o.KnownHosts
+	if path == "" {
+		host, _, err := net.SplitHostPort(o.Addr)
+		if err != nil {
+			return nil, fmt.Errorf("parse address %q: %w", o.Addr, err)
+		}
+		if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+			return ssh.InsecureIgnoreHostKey(), nil
+		}
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, fmt.Errorf("find known_hosts: %w", err)
+		}
+		path = filepath.Join(home, ".ssh", "known_hosts")
+	}
+	known, err := knownhosts.New(path)
+	if err != nil {
+		return nil, fmt.Errorf("read known host keys: %w", err)
+	}
+	if o.HostAlias == "" {
+		return known, nil
+	}
+	return func(_ string, _ net.Addr, key ssh.PublicKey) error {
+		// An address that no file lists: only the alias decides.
+		return known(net.JoinHostPort(o.HostAlias, "22"), &net.TCPAddr{IP: net.IPv4zero}, key)
+	}, nil
+}

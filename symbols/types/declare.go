@@ -36,7 +36,11 @@ func (d *declarator) walk(t dwarf.Type) string {
 			d.star(quals)
 			quals, t = "", u.Type
 		case *dwarf.QualType:
-			quals, t = quals+u.Qual+" ", u.Type
+			// const char [] is a const array of const char to compilers.
+			if !strings.Contains(quals, u.Qual) {
+				quals += u.Qual + " "
+			}
+			t = u.Type
 		case *dwarf.ArrayType:
 			d.suffix(dimension(u.Count))
 			t = u.Type

@@ -32,6 +32,7 @@ type Info struct {
 	btf     lazy[*btf]
 	dwarf   lazy[*dwarfData]
 	layouts map[string]*Layout
+	vars    map[string][]Variable
 }
 
 // lazy is something loaded at the first question.
@@ -55,7 +56,7 @@ func New(src Source) *Info { return NewModule(src, nil) }
 // NewModule returns the types of a module; what the module's own debug info
 // leaves to the kernel (split BTF, declarations) is looked up in base.
 func NewModule(src Source, base *Info) *Info {
-	return &Info{src: src, base: base, layouts: make(map[string]*Layout)}
+	return &Info{src: src, base: base, layouts: make(map[string]*Layout), vars: make(map[string][]Variable)}
 }
 
 // Layout gives the layout of a struct, a union, or a typedef of one: "x",

@@ -1,0 +1,52 @@
+package types
+
+import (
+	"cmp"
+	"debug/elf"
+	"encoding/binary"
+	"slices"
+
+	"ktrap/symbols/elffile"
+)
+
+// sortVariables puts the preferred one first; see [Info.Variable].
+func sortVariables(vs []Variable) {
+	rank := func(v Variable) int {
+		switch {
+		case v.External:
+			return 0
+		case v.Func == "":
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(vs, func(a, b Variable) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Addr, b.Addr))
+	})
+}
+
+func isCode(s elffile.Symbol) bool {
+	switch s.Type {
+	case elf.STT_FUNC, elf.STT_FILE, elf.STT_SECTION:
+		return true
+	}
+	return false
+}
+
+// findVar finds a variable's type id and whether it is external.
+func (b *btf) findVar(name string) (id uint32, external, ok bool) {
+	off, ok := b.strOffset(name)
+	if !ok {
+		return 0, false, false
+	}
+	for n, at := range b.off {
+		if binary.LittleEndian.Uint32(b.types[at:]) != off {
+			continue
+		}
+		t, _ := b.at(b.first + uint32(n))
+		if t.kind == btfVar {
+			return t.arg, binary.LittleEndian.Uint32(t.extra) != 0, true
+		}
+	}
+	return 0, false, false
+}

@@ -1,0 +1,264 @@
+package types
+
+import (
+	"debug/dwarf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"ktrap/symbols/addr"
+	"ktrap/symbols/dwarfx"
+	"ktrap/symbols/elffile"
+)
+
+// Variable is a global or static variable.
+type Variable struct {
+	Name string
+	// Addr is the link address. That of a per-CPU variable is an offset into
+	// the per-CPU area, often small. In a module it is the address that
+	// elffile made up.
+	Addr addr.LinkAddr
+	Type dwarf.Type
+	// External variables are known beyond their file.
+	External bool
+	// File is the file the variable is defined in, as given to the compiler;
+	// empty when unknown.
+	File string
+	// Func is the function a local static variable belongs to.
+	Func string
+}
+
+// symbols is what a Source may offer besides sections; *elffile.File does.
+type symbols interface {
+	AllSymbols() (iter.Seq[elffile.Symbol], error)
+}
+
+// opAddr is DW_OP_addr: the operation a variable's location consists of.
+const opAddr = 0x03
+
+// Variable gives the variable of that name. Of several the external one is
+// preferred, then one at file scope, then the first in the file.
+// Errors: wraps ErrNotFound or ErrNoDebugInfo.
+func (i *Info) Variable(name string) (Variable, error) {
+	all, err := i.Variables(name)
+	if err != nil {
+		return Variable{}, err
+	}
+	return all[0], nil
+}
+
+// Variables lists the variables of that name, the preferred one first: static
+// ones of different files may share a name.
+// Errors: wraps ErrNotFound or ErrNoDebugInfo; without error there is at least one.
+func (i *Info) Variables(name string) ([]Variable, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if found := i.vars[name]; found != nil {
+		return found, nil
+	}
+	found, err := i.variables(name)
+	if err != nil {
+		return nil, fmt.Errorf("find variable %q: %w", name, err)
+	}
+	i.vars[name] = found
+	return found, nil
+}
+
+func (i *Info) variables(name string) ([]Variable, error) {
+	d, err := i.loadDWARF()
+	places := i.dataSymbols(name)
+	var found []Variable
+	if v, ok := i.btfVariable(name, places); ok {
+		return []Variable{v}, nil
+	}
+	if err != nil {
+		return nil, errors.Join(ErrNoDebugInfo, err)
+	}
+	for a := range places {
+		if v, ok := d.variableAt(name, a); ok {
+			found = append(found, v)
+		}
+	}
+	if len(found) == 0 {
+		found = d.variablesByName(name, places)
+	}
+	if len(found) == 0 {
+		return nil, ErrNotFound
+	}
+	sortVariables(found)
+	return found, nil
+}
+
+// dataSymbols gives the addresses of the symbols a variable of that name may
+// have; local static ones get a number behind the name. nil when the source
+// has no symbols. The symbol's size is not kept: DWARF knows better.
+func (i *Info) dataSymbols(name string) map[uint64]bool {
+	src, ok := i.src.(symbols)
+	if !ok {
+		return nil
+	}
+	all, err := src.AllSymbols()
+	if err != nil {
+		return nil
+	}
+	places := make(map[uint64]bool)
+	for s := range all {
+		rest, ok := strings.CutPrefix(s.Name, name)
+		if ok && (rest == "" || isSerial(rest)) && !isCode(s) && len(places) < maxVariablesFound {
+			places[s.Value] = s.Name == name
+		}
+	}
+	return places
+}
+
+// isSerial reports whether a suffix is what compilers put behind the names of
+// local static variables: ".0", ".1234".
+func isSerial(s string) bool {
+	return len(s) > 1 && s[0] == '.' && strings.Trim(s[1:], "0123456789") == ""
+}
+
+// btfVariable takes a per-CPU variable from .BTF, which saves the search in
+// DWARF. Only a name with one symbol is safe: BTF says no addresses.
+func (i *Info) btfVariable(name string, places map[uint64]bool) (Variable, bool) {
+	b, err := i.loadBTF()
+	if err != nil || len(places) != 1 {
+		return Variable{}, false
+	}
+	id, external, ok := b.findVar(name)
+	if !ok {
+		return Variable{}, false
+	}
+	v := Variable{Name: name, Type: b.typeOf(id), External: external}
+	for a := range places {
+		v.Addr = addr.LinkAddr(a)
+	}
+	return v, true
+}
+
+// variableAt finds the entry whose location is an address, by searching the
+// expression's bytes, and checks its name. A weak definition leaves a second
+// entry, perhaps with an array of unknown size: the one with a size wins.
+func (d *dwarfData) variableAt(name string, a uint64) (v Variable, ok bool) {
+	expr := binary.LittleEndian.AppendUint64([]byte{opAddr}, a)
+	for at := range occurrences(d.sec.Info, expr) {
+		u, opened := d.unitOf(uint64(at))
+		if !opened {
+			continue
+		}
+		e, here := d.entryAt(u, uint64(at))
+		if !here || e.tag != tagVariable || d.nameOf(e) != name {
+			continue
+		}
+		found, defined := d.variable(e)
+		if size, _ := SizeOf(found.Type); defined && (size > 0 || !ok) {
+			v, ok = found, true
+		}
+		if size, _ := SizeOf(v.Type); size > 0 {
+			break
+		}
+	}
+	return v, ok
+}
+
+// variable describes a defining entry.
+func (d *dwarfData) variable(e die) (Variable, bool) {
+	loc, ok := e.get(attrLocation)
+	if !ok || len(loc.block) != 9 || loc.block[0] != opAddr {
+		return Variable{}, false
+	}
+	_, external := d.inherited(e, attrExternal)
+	return Variable{
+		Name: d.nameOf(e), Type: d.typeAttr(e), External: external,
+		Addr: addr.LinkAddr(binary.LittleEndian.Uint64(loc.block[1:])),
+		File: e.unit.Name, Func: d.functionAround(e),
+	}, true
+}
+
+// functionAround names the function an entry is nested in.
+func (d *dwarfData) functionAround(e die) string {
+	name := ""
+	u := e.unit
+	b := u.Buf(u.First)
+	for b.Len() > 0 && uint64(b.Off()) < e.off {
+		start := uint64(b.Off())
+		a := u.Next(&b)
+		if a == nil {
+			continue
+		}
+		body := b
+		u.SkipEntry(&b, a)
+		if e.off >= uint64(b.Off()) {
+			continue
+		}
+		if a.Tag == dwarfx.TagSubprogram || a.Tag == dwarfx.TagInlinedSubroutine {
+			if f, ok := d.die(start); ok {
+				name = d.nameOf(f)
+			}
+		}
+		u.SkipAttrs(&body, a)
+		b = body // descend
+	}
+	return name
+}
+
+// variablesByName goes by name where symbols do not help: when there are none,
+// or when the symbol is defined in assembly or by the linker script and C only
+// declares it. places are the addresses known.
+func (d *dwarfData) variablesByName(name string, places map[uint64]bool) []Variable {
+	var found []Variable
+	for e := range d.named(name, []dwarfx.Tag{tagVariable}) {
+		if v, ok := d.variable(e); ok {
+			found = append(found, v)
+			continue
+		}
+		if !e.has(attrDeclaration) {
+			continue
+		}
+		if a, ok := onlyGlobal(places); ok {
+			return []Variable{{Name: name, Addr: addr.LinkAddr(a), Type: d.typeAttr(e), External: true}}
+		}
+		if v, ok := d.definitionOf(e); ok {
+			found = append(found, v)
+		}
+		if len(found) >= maxVariablesFound {
+			break
+		}
+	}
+	return found
+}
+
+// onlyGlobal gives the address of the one symbol that has exactly the name.
+func onlyGlobal(places map[uint64]bool) (uint64, bool) {
+	var found []uint64
+	for a, exact := range places {
+		if exact {
+			found = append(found, a)
+		}
+	}
+	if len(found) != 1 {
+		return 0, false
+	}
+	return found[0], true
+}
+
+// definitionOf finds the entry that completes a declaration, in its unit.
+func (d *dwarfData) definitionOf(decl die) (Variable, bool) {
+	root, ok := d.die(decl.unit.First)
+	if !ok {
+		return Variable{}, false
+	}
+	var v Variable
+	found := false
+	root.eachChild(func(e die) bool {
+		if e.tag != tagVariable {
+			return true
+		}
+		if off, ok := e.ref(dwarfx.AttrSpecification); ok && off == decl.off {
+			v, found = d.variable(e)
+		}
+		return !found
+	})
+	return v, found
+}

@@ -1,0 +1,63 @@
+package types
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRealVariablesAreFoundHoweverTheyAreDefined(t *testing.T) {
+	want := []struct{ name, spelling, why string }{
+		{"init_task", "struct task_struct", "declared in most units, defined in one"},
+		{"jiffies", "volatile long unsigned int", "an alias made by the linker script"},
+		{"jiffies_64", "u64", "its target"},
+		{"phys_base", "long unsigned int", "defined in assembly"},
+		{"__per_cpu_offset", "long unsigned int [", "an array"},
+		{"modules", "struct list_head", "static"},
+		{"prb", "struct printk_ringbuffer *", "static with a name too short for .debug_str"},
+		{"runqueues", "struct rq", "per-CPU"},
+		{"linux_banner", "const char [", "const"},
+		{"panic_cpu", "atomic_t", "a typedef of an unnamed struct"},
+		{"saved_command_line", "char *", "a pointer"},
+	}
+	for path, src := range vmlinuxes(t) {
+		for _, bare := range []bool{false, true} {
+			info := New(src)
+			if bare {
+				info = New(sectionsOnly{src})
+			}
+			for _, w := range want {
+				if bare && (w.name == "phys_base" || w.name == "jiffies") {
+					continue // the address is known to the symbol table only
+				}
+				v, err := info.Variable(w.name)
+				if err != nil {
+					t.Errorf("%s: %v", path, err)
+					continue
+				}
+				if got := Spell(v.Type); !strings.HasPrefix(got, w.spelling) {
+					t.Errorf("%s: %s (%s): type %q, want %q", path, w.name, w.why, got, w.spelling)
+				}
+				if v.Addr == 0 {
+					t.Errorf("%s: %s (%s): no address", path, w.name, w.why)
+				}
+			}
+		}
+	}
+}
+
+// sectionsOnly hides the symbol table.
+type sectionsOnly struct{ src Source }
+
+func (s sectionsOnly) Section(name string) ([]byte, error) { return s.src.Section(name) }
+
+func BenchmarkVariable(b *testing.B) {
+	for path, src := range vmlinuxes(b) {
+		for _, name := range []string{"init_task", "prb", "runqueues", "phys_base", "no_such_variable", "page", "i"} {
+			b.Run(name+path, func(b *testing.B) {
+				for b.Loop() {
+					New(src).Variables(name)
+				}
+			})
+		}
+	}
+}

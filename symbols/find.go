@@ -1,17 +1,127 @@
 package symbols
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ktrap/symbols/elffile"
+)
 
 // ErrNotFound says that no file on the host fits.
 var ErrNotFound = errors.New("no matching file found")
 
-// FindVmlinux looks for the vmlinux of a kernel: in the extra directories, the
-// working directory and the places of the distributions.
+// debugRoots are where distributions install debug information.
+var debugRoots = []string{"/usr/lib/debug", "/usr/lib/debug/usr"}
+
+// FindVmlinux looks for the vmlinux of a kernel: in the extra directories (or
+// files), in the working directory and in the places of the distributions. Of
+// several that fit one with DWARF is preferred.
+// Errors: wraps ErrNotFound and names the files that were looked at.
 func FindVmlinux(release, buildID string, dirs []string) (string, error) {
-	return "", ErrNotFound
+	c := chooser{what: "vmlinux", release: release, buildID: buildID}
+	for _, p := range vmlinuxPlaces(release, buildID, dirs) {
+		if c.try(p) {
+			break
+		}
+	}
+	return c.result()
 }
 
-// FindModule looks for the file with the debug information of a module.
-func FindModule(release, name, buildID string, dirs []string) (string, error) {
-	return "", ErrNotFound
+func vmlinuxPlaces(release, buildID string, dirs []string) []string {
+	var list []string
+	for _, d := range dirs {
+		list = append(list, d, filepath.Join(d, "vmlinux"))
+		if release != "" {
+			list = append(list, filepath.Join(d, "vmlinux-"+release), filepath.Join(d, "boot", "vmlinux-"+release),
+				filepath.Join(d, "usr/lib/debug/boot", "vmlinux-"+release))
+		}
+	}
+	list = append(list, "vmlinux")
+	if release != "" {
+		for _, root := range debugRoots {
+			list = append(list, filepath.Join(root, "boot", "vmlinux-"+release),
+				filepath.Join(root, "lib/modules", release, "vmlinux"))
+		}
+		list = append(list, filepath.Join("/usr/lib/debug/boot", "vmlinux-"+release+".debug"),
+			filepath.Join("/lib/modules", release, "vmlinux"), filepath.Join("/lib/modules", release, "build/vmlinux"),
+			filepath.Join("/boot", "vmlinux-"+release))
+	}
+	return append(list, buildIDPlaces(buildID)...)
+}
+
+// buildIDPlaces are the places that are found by build-id alone.
+func buildIDPlaces(id string) []string {
+	if len(id) < 3 || strings.ContainsAny(id, "/.") {
+		return nil
+	}
+	list := []string{filepath.Join("/usr/lib/debug/.build-id", id[:2], id[2:]+".debug")}
+	if cache, err := os.UserCacheDir(); err == nil {
+		list = append(list, filepath.Join(cache, "debuginfod_client", id, "debuginfo"))
+	}
+	return list
+}
+
+// chooser tries files until one fits.
+type chooser struct {
+	what             string
+	release, buildID string // "" accepts any
+	found            string
+	hasDWARF         bool
+	tried            []string // what was there but did not fit, and why
+}
+
+// try looks at one file and reports whether the search is over.
+func (c *chooser) try(path string) bool {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+		return false
+	}
+	im, err := Open(path, nil)
+	if err != nil {
+		c.reject(path, err.Error())
+		return false
+	}
+	defer im.Close()
+	switch id := im.BuildID(); {
+	case c.buildID != "" && id != c.buildID:
+		c.reject(path, fmt.Sprintf("build-id %q", id))
+	case c.buildID == "" && c.release != "" && im.Release() != c.release:
+		c.reject(path, fmt.Sprintf("release %q", im.Release()))
+	case c.found == "" || im.HasDWARF():
+		c.found, c.hasDWARF = path, im.HasDWARF()
+	}
+	return c.hasDWARF
+}
+
+func (c *chooser) reject(path, why string) {
+	c.tried = append(c.tried, fmt.Sprintf("%s (%s)", path, why))
+}
+
+func (c *chooser) result() (string, error) {
+	if c.found != "" {
+		return filepath.Abs(c.found)
+	}
+	msg := "find " + c.what
+	if c.release != "" {
+		msg += " of " + c.release
+	}
+	if c.buildID != "" {
+		msg += " with build-id " + c.buildID
+	}
+	if len(c.tried) > 0 {
+		msg += ", not " + strings.Join(c.tried, ", not ")
+	}
+	return "", fmt.Errorf("%s: %w", msg, ErrNotFound)
+}
+
+// BuildIDOf gives the build-id of the ELF file at path.
+func BuildIDOf(path string) (string, error) {
+	f, err := elffile.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return f.BuildID(), nil
 }

@@ -29,6 +29,9 @@ func TestWalkThroughABadCallIsTheKernelsOwnTrace(t *testing.T) {
 			g.runTo(im.symbol(t, "update_process_times"))
 			g.set(16, target)
 			g.runTo(im.symbol(t, "page_fault_oops"))
+			if name == "NULL" {
+				record(t, im, g, "null-call")
+			}
 			r := g.regs()
 			inside := collect(t, im, im.unwinder(), Frame{PC: addr.Addr(r.PC()), Regs: r, Interrupted: true}, g)
 			at := slices.IndexFunc(inside, func(f Frame) bool { return uint64(f.PC) == target })

@@ -1,0 +1,121 @@
+package report
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+)
+
+// style is what a piece of text is; its colour follows from that.
+type style uint8
+
+const (
+	plain   style = iota
+	title         // the title of the crash
+	heading       // of a section
+	label         // of a field
+	code          // names of functions
+	place         // file:line
+	faint         // what is there for completeness
+	fault         // the faulting instruction or line
+)
+
+var colors = map[style][]color.Attribute{
+	title:   {color.FgRed, color.Bold},
+	heading: {color.Bold},
+	label:   {color.Faint},
+	code:    {color.FgCyan},
+	place:   {color.FgGreen},
+	faint:   {color.Faint},
+	fault:   {color.FgYellow, color.Bold},
+}
+
+// span is a piece of a line. Only of makes one, and only from clean text: this is
+// the one way to the reader's terminal.
+type span struct {
+	style style
+	text  string
+}
+
+func (s style) of(text string) span { return span{s, clean(text)} }
+
+// width is in columns, as far as one character is one column.
+func (s span) width() int { return utf8.RuneCountInString(s.text) }
+
+// padded fills up to a width.
+func (s span) padded(n int) span {
+	if pad := n - s.width(); pad > 0 {
+		s.text += strings.Repeat(" ", pad)
+	}
+	return s
+}
+
+// printer writes lines of spans. The first error sticks.
+type printer struct {
+	w      *bufio.Writer
+	colors map[style]*color.Color // empty without colour
+	width  int
+}
+
+func newPrinter(w io.Writer, o *TextOptions) *printer {
+	p := &printer{w: bufio.NewWriter(w), width: o.Width}
+	if p.width <= 0 {
+		p.width = 100
+	}
+	if !o.Color {
+		return p
+	}
+	p.colors = make(map[style]*color.Color, len(colors))
+	for s, attributes := range colors {
+		p.colors[s] = color.New(attributes...)
+		p.colors[s].EnableColor()
+	}
+	return p
+}
+
+// line writes spans side by side, without blanks at the end.
+func (p *printer) line(spans ...span) {
+	for len(spans) > 0 && spans[len(spans)-1].text == "" {
+		spans = spans[:len(spans)-1]
+	}
+	for i, s := range spans {
+		text := s.text
+		if i == len(spans)-1 {
+			text = strings.TrimRight(text, " ")
+		}
+		if c := p.colors[s.style]; c != nil && text != "" {
+			text = c.Sprint(text)
+		}
+		p.w.WriteString(text)
+	}
+	p.w.WriteByte('\n')
+}
+
+// section begins a part of the report.
+func (p *printer) section(name string, more ...span) {
+	p.line()
+	p.line(append([]span{heading.of(name)}, more...)...)
+}
+
+// wrapped writes words of one style after a first span, further lines indented as
+// far. A word that is too long stands alone and is not cut.
+func (p *printer) wrapped(first span, s style, text string) {
+	indent := plain.of(strings.Repeat(" ", first.width()))
+	line := ""
+	for word := range strings.FieldsSeq(clean(text)) {
+		if line != "" && first.width()+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.width {
+			p.line(first, s.of(line))
+			first, line = indent, ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	p.line(first, s.of(line))
+}
+
+func (p *printer) flush() error { return p.w.Flush() }

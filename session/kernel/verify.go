@@ -1,0 +1,141 @@
+package kernel
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"ktrap/symbols/addr"
+	"ktrap/symbols/elffile"
+)
+
+// Limits on what is read of a kernel nobody knows.
+const (
+	maxNotes    = 64 << 10
+	maxScan     = 96 << 20 // no kernel image is larger
+	scanStep    = 256 << 10
+	scanOverlap = 512 // a banner or note may lie across two steps
+)
+
+// verified checks a slide: banner and build-id must be those of the file.
+// Errors: errNotHere if the banner is not there; *target.FaultError. A banner
+// that fits with a build-id that does not gives a found with mismatch set.
+func (f *finder) verified(slide addr.Slide, how string) (found, error) {
+	want := f.image.Banner()
+	at, ok := link(f.image, "linux_banner")
+	if !ok {
+		return found{}, errNotHere
+	}
+	got := make([]byte, len(want))
+	if err := f.mem.ReadMemory(got, slide.Run(at)); err != nil {
+		return found{}, fmt.Errorf("read linux_banner: %w", err)
+	}
+	if string(got) != want {
+		return found{}, errNotHere
+	}
+	k := found{slide: slide, how: how, banner: want}
+	id, err := f.buildIDAt(slide)
+	if err != nil {
+		return found{}, err
+	}
+	k.buildID = id
+	if id != f.image.BuildID() {
+		k.mismatch = f.mismatch(id, want)
+	}
+	return k, nil
+}
+
+// buildIDAt reads the build-id of the running kernel where the file has its
+// own. "" if the file has no notes or the guest nothing that reads as one.
+func (f *finder) buildIDAt(slide addr.Slide) (string, error) {
+	at, size, ok := f.sections.SectionAddr(".notes")
+	if !ok || size == 0 || size > maxNotes {
+		return "", nil
+	}
+	notes := make([]byte, size)
+	if err := f.mem.ReadMemory(notes, slide.Run(addr.LinkAddr(at))); err != nil {
+		return "", fmt.Errorf("read .notes: %w", err)
+	}
+	return hex.EncodeToString(elffile.BuildIDNote(notes)), nil
+}
+
+func (f *finder) mismatch(id, banner string) *MismatchError {
+	return &MismatchError{
+		Path: f.image.Path(), FileID: f.image.BuildID(), FileBanner: f.image.Banner(),
+		GuestID: id, GuestBanner: banner,
+	}
+}
+
+// other finds out which kernel it is that the vmlinux does not belong to: its
+// image is searched for a banner and a build-id note. It is the slow way to a
+// good error message.
+// Errors: ErrNotBooted if there is neither.
+func (f *finder) other(text addr.Addr, slide addr.Slide) (found, error) {
+	var id, banner string
+	buf := make([]byte, scanOverlap+scanStep)
+	for off := addr.Addr(0); off < maxScan && (id == "" || banner == ""); off += scanStep {
+		if err := f.readWithHoles(buf[scanOverlap:], text+off); err != nil {
+			return found{}, fmt.Errorf("search the kernel image: %w", err)
+		}
+		if banner == "" {
+			banner = findBanner(buf)
+		}
+		if id == "" {
+			id = findBuildID(buf)
+		}
+		copy(buf, buf[scanStep:])
+	}
+	if id == "" && banner == "" {
+		return found{}, ErrNotBooted
+	}
+	if !plausible(slide) {
+		slide = 0
+	}
+	return found{slide: slide, how: "page tables", buildID: id, banner: banner, mismatch: f.mismatch(id, banner)}, nil
+}
+
+// readWithHoles reads what is mapped, zeros elsewhere: the kernel gives back
+// the pages between its sections.
+func (f *finder) readWithHoles(p []byte, a addr.Addr) error {
+	err := f.mem.ReadMemory(p, a)
+	if err == nil || stop(err) {
+		return err
+	}
+	const page = 4096
+	for off := 0; off < len(p); off += page {
+		if err := f.mem.ReadMemory(p[off:off+page], a+addr.Addr(off)); stop(err) {
+			return err
+		} else if err != nil {
+			clear(p[off : off+page])
+		}
+	}
+	return nil
+}
+
+// findBanner finds a linux_banner: the text that also has a version after #,
+// which format strings have not.
+func findBanner(b []byte) string {
+	for {
+		i := bytes.Index(b, []byte("Linux version "))
+		if i < 0 {
+			return ""
+		}
+		b = b[i:]
+		text, _, ok := bytes.Cut(b[:min(len(b), scanOverlap)], []byte("\n"))
+		if s := string(text); ok && strings.Contains(s, " #") && !strings.ContainsAny(s, "%\x00") {
+			return s
+		}
+		b = b[1:]
+	}
+}
+
+// findBuildID finds a build-id note of 20 bytes.
+func findBuildID(b []byte) string {
+	head := []byte("\x04\x00\x00\x00\x14\x00\x00\x00\x03\x00\x00\x00GNU\x00")
+	i := bytes.Index(b, head)
+	if i < 0 || i+len(head)+20 > len(b) {
+		return ""
+	}
+	return hex.EncodeToString(b[i+len(head):][:20])
+}

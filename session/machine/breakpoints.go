@@ -25,7 +25,8 @@ type Owner string
 
 // The owners inside ktrap; gdb connections are named by their client.
 const (
-	Traps Owner = "traps"
+	Traps Owner = "traps" // inspected: the trap engine decides
+	Hooks Owner = "hooks" // inspected: a hook decides
 	User  Owner = "user"
 )
 
@@ -110,6 +111,21 @@ func (t *Points) OwnersAt(a addr.Addr) []Owner {
 	}
 	slices.Sort(who)
 	return slices.Compact(who)
+}
+
+// Has reports whether owner wants anything.
+func (t *Points) Has(owner Owner) bool {
+	for _, o := range t.owners {
+		if o[owner] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Owned reports whether owner has a code breakpoint at a.
+func (t *Points) Owned(a addr.Addr, owner Owner) bool {
+	return slices.Contains(t.OwnersAt(a), owner)
 }
 
 // Code reports whether any code breakpoint stands at a.

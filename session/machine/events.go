@@ -31,6 +31,9 @@ type Interrupt struct{}
 // StubStop is a stop reply from the stub.
 type StubStop struct{ Reply rsp.StopReply }
 
+// StubRefused says that the stub would not resume: the guest stands where it stood.
+type StubRefused struct{ Err error }
+
 // PC answers the effect ReadPC.
 type PC struct {
 	PC  addr.Addr
@@ -55,14 +58,15 @@ type JobDone struct{}
 // StubLost says that the stub's connection has ended.
 type StubLost struct{ Err error }
 
-func (Resume) event()    {}
-func (Interrupt) event() {}
-func (StubStop) event()  {}
-func (PC) event()        {}
-func (Verdict) event()   {}
-func (Job) event()       {}
-func (JobDone) event()   {}
-func (StubLost) event()  {}
+func (Resume) event()      {}
+func (Interrupt) event()   {}
+func (StubStop) event()    {}
+func (StubRefused) event() {}
+func (PC) event()          {}
+func (Verdict) event()     {}
+func (Job) event()         {}
+func (JobDone) event()     {}
+func (StubLost) event()    {}
 
 // Effect is something to do. The set is closed.
 type Effect interface{ effect() }
@@ -105,6 +109,7 @@ type Stop struct {
 	PC     addr.Addr
 	Report any
 	Lost   bool
+	Err    error // the stub would not resume
 }
 
 // Announce tells every client that the guest stands.

@@ -71,6 +71,11 @@ func (m *Machine) Step(ev Event) []Effect {
 		return m.onInterrupt()
 	case StubStop:
 		return m.onStop(ev.Reply)
+	case StubRefused:
+		m.asked = false
+		out := m.announce(nil)
+		out[0] = Announce{Stop: Stop{Reply: m.stop, PC: m.at, Err: ev.Err}}
+		return out
 	case PC:
 		return m.onPC(ev)
 	case Verdict:
@@ -167,12 +172,7 @@ func (m *Machine) onPC(ev PC) []Effect {
 
 // ours reports whether ktrap itself, not a client, wants to look at a hit here.
 func (m *Machine) ours(pc addr.Addr) bool {
-	for _, o := range m.Points.OwnersAt(pc) {
-		if o == Traps {
-			return true
-		}
-	}
-	return false
+	return m.Points.Owned(pc, Traps) || m.Points.Owned(pc, Hooks)
 }
 
 // stray reports a breakpoint that nobody here has set: a continue ended with
@@ -197,7 +197,7 @@ func (m *Machine) onVerdict(v Verdict) []Effect {
 // the trap's business may be done, the client's is not.
 func (m *Machine) clientPoint(pc addr.Addr) bool {
 	for _, o := range m.Points.OwnersAt(pc) {
-		if o != Traps {
+		if o != Traps && o != Hooks {
 			return true
 		}
 	}

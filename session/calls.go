@@ -1,0 +1,175 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"ktrap/rsp"
+	"ktrap/session/machine"
+	"ktrap/session/target"
+)
+
+// Continue lets the guest run and returns at once.
+// Errors: rsp.ErrRunning if it runs already, rsp.ErrClosed if the stub is gone.
+func (s *Session) Continue(ctx context.Context) error {
+	return s.resume(ctx, machine.Resume{Packet: []byte("vCont;c")})
+}
+
+// StepInstruction executes one instruction on one CPU while the others stand,
+// and waits for the guest to stand again.
+func (s *Session) StepInstruction(ctx context.Context, cpu target.CPU) (Stop, error) {
+	r := machine.Resume{
+		Packet: fmt.Appendf(nil, "vCont;s:%v", cpu.Thread),
+		Steps:  true, Only: []rsp.ThreadID{cpu.Thread},
+	}
+	if err := s.resume(ctx, r); err != nil {
+		return Stop{}, err
+	}
+	return s.Wait(ctx)
+}
+
+// resume posts a resume and reports a refusal.
+func (s *Session) resume(ctx context.Context, r machine.Resume) error {
+	var err error
+	lost := s.call(func() {
+		r.ID = s.newID()
+		refused := make(chan error, 1)
+		s.waiting[r.ID] = refused
+		s.step(ctx, r)
+		select {
+		case err = <-refused:
+		default:
+			delete(s.waiting, r.ID)
+		}
+	})
+	if lost != nil {
+		return lost
+	}
+	return err
+}
+
+// Interrupt asks a running guest to stand; Wait tells when it does.
+func (s *Session) Interrupt() { s.send(machine.Interrupt{}) }
+
+// Running reports whether the guest runs, as clients see it.
+func (s *Session) Running() bool {
+	var running bool
+	if s.call(func() { running = s.machine.Runs() }) != nil {
+		return false
+	}
+	return running
+}
+
+// Wait returns when the guest stands, with the reason of its last stop.
+// Errors: that of ctx, and rsp.ErrClosed when the stub is gone.
+func (s *Session) Wait(ctx context.Context) (Stop, error) {
+	wait := make(chan Stop, 1)
+	err := s.call(func() {
+		if s.machine.Runs() {
+			s.stops = append(s.stops, wait)
+			return
+		}
+		stop := s.stopped
+		if s.machine.State() == machine.Lost {
+			stop.Lost = true
+		}
+		wait <- stop
+	})
+	if err != nil {
+		return Stop{}, err
+	}
+	select {
+	case stop := <-wait:
+		switch {
+		case stop.Lost:
+			return stop, s.lostError()
+		case stop.Err != nil:
+			return stop, fmt.Errorf("resume the guest: %w", stop.Err)
+		}
+		return stop, nil
+	case <-ctx.Done():
+		return Stop{}, ctx.Err()
+	case <-s.done:
+		return Stop{}, s.lostError()
+	}
+}
+
+// UntilLost returns when ctx ends, with nil, or when the stub is gone.
+func (s *Session) UntilLost(ctx context.Context) error {
+	events, unsubscribe := s.Subscribe()
+	defer unsubscribe()
+	var lost bool
+	if s.call(func() { lost = s.machine.State() == machine.Lost }) != nil || lost {
+		return s.lostError()
+	}
+	for {
+		select {
+		case e := <-events:
+			if e.Kind == StubGone {
+				return s.lostError()
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// AtCrash reports whether the guest stands at a crash that was reported.
+func (s *Session) AtCrash() bool {
+	var at bool
+	_ = s.call(func() { at = !s.machine.Runs() && s.stopped.Crash != nil })
+	return at
+}
+
+// lostError says that the stub is gone, and why if it is known.
+func (s *Session) lostError() error {
+	var lost error
+	if s.call(func() { lost = s.lost }) != nil || lost == nil {
+		return rsp.ErrClosed
+	}
+	return fmt.Errorf("%w: %w", rsp.ErrClosed, lost)
+}
+
+// Do runs f while the guest stands. f gets the stop lease: no other job and no
+// inspection runs at the same time, and nothing resumes the guest before f ends.
+// Errors: rsp.ErrRunning if the guest runs; those of f.
+func (s *Session) Do(ctx context.Context, f func(context.Context, *Stopped) error) error {
+	return s.job(ctx, false, f)
+}
+
+// Quiesced is Do for a guest that may be running: it is stopped for f and
+// resumed afterwards without any client noticing.
+func (s *Session) Quiesced(ctx context.Context, f func(context.Context, *Stopped) error) error {
+	return s.job(ctx, true, f)
+}
+
+func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context, *Stopped) error) error {
+	answer := make(chan error, 1)
+	err := s.call(func() {
+		id := s.newID()
+		s.waiting[id] = answer
+		s.work[id] = func(loopCtx context.Context) {
+			jobCtx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(loopCtx, cancel)()
+			answer <- f(jobCtx, &Stopped{Session: s, World: s.world.Load()})
+			_ = s.call(func() { delete(s.waiting, id) }) // the loop's end forgets it too
+		}
+		s.step(ctx, machine.Job{ID: id, Quiesce: quiesce})
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-s.done:
+		return rsp.ErrClosed
+	}
+}
+
+// newID is for the loop's goroutine only.
+func (s *Session) newID() int {
+	s.nextID++
+	return s.nextID
+}

@@ -1,0 +1,61 @@
+package session
+
+import "time"
+
+// EventKind names what happened, in the words of `ktrap serve`.
+type EventKind string
+
+// The kinds of events.
+const (
+	Ready     EventKind = "ready"     // the kernel is known and the traps are armed
+	TrapHit   EventKind = "trap"      // a trap was hit; Crash is its report
+	Reported  EventKind = "report"    // a report directory was written; Path
+	Modules   EventKind = "module"    // the list of modules changed; Text
+	GuestDown EventKind = "reset"     // the guest was reset; ktrap waits for its next kernel
+	ClientHas EventKind = "client"    // gdb came or went; Text
+	StubGone  EventKind = "stub-lost" // the stub's connection ended; Err
+	Note      EventKind = "note"      // something a person should know; Text
+)
+
+// Event is one thing that happened.
+type Event struct {
+	Kind  EventKind
+	Time  time.Time
+	Text  string
+	Path  string
+	Err   error
+	Crash *Crash
+	Shown bool // TrapHit: the guest stays stopped
+}
+
+// eventBuffer is how far a slow subscriber may lag before it loses events.
+const eventBuffer = 64
+
+// Subscribe returns a channel of events and a function that ends it.
+// A subscriber that does not read loses events, never the session its pace.
+func (s *Session) Subscribe() (<-chan Event, func()) {
+	c := make(chan Event, eventBuffer)
+	_ = s.call(func() { s.watchers[c] = struct{}{} }) // after the loop's end there is nothing to hear
+	return c, func() {
+		_ = s.call(func() { delete(s.watchers, c) })
+	}
+}
+
+// publish is for the loop's goroutine only.
+func (s *Session) publish(e Event) {
+	e.Time = time.Now().UTC()
+	if s.opts.OnEvent != nil {
+		s.opts.OnEvent(e)
+	}
+	for c := range s.watchers {
+		select {
+		case c <- e:
+		default:
+		}
+	}
+}
+
+// emit publishes from any other goroutine.
+func (s *Session) emit(e Event) {
+	_ = s.call(func() { s.publish(e) }) // nobody is left to hear after the loop's end
+}

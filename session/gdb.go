@@ -1,0 +1,190 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+
+	"ktrap/rsp"
+	"ktrap/session/machine"
+)
+
+// gdbClient is one gdb on ktrap's port. To gdb, ktrap is a stub; a request that
+// ktrap does not know goes through to QEMU byte for byte.
+type gdbClient struct {
+	s      *Session
+	owner  machine.Owner // of its breakpoints
+	server *rsp.Server
+
+	// Owned by the loop.
+	waits  bool         // gdb has resumed the guest and waits for a stop reply
+	thread rsp.ThreadID // gdb's Hg: what its g and m mean; QEMU has only one
+	runs   rsp.ThreadID // gdb's Hc: what a bare s steps
+}
+
+// serveGDB opens the gdb port. The function it returns closes the port and all
+// connections, and returns when their goroutines have ended.
+func (s *Session) serveGDB(ctx context.Context) (func(), error) {
+	l, err := rsp.Listen(s.opts.Listen)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := 1; ; n++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			wg.Go(func() { s.talkGDB(ctx, conn, n) })
+		}
+	})
+	return func() {
+		cancel()
+		l.Close()
+		wg.Wait()
+	}, nil
+}
+
+// talkGDB serves one gdb until it leaves. gdb expects a stub to stand when it
+// connects, so a running guest is stopped first.
+func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	s.Interrupt()
+	if _, err := s.Wait(ctx); err != nil {
+		return
+	}
+	g := &gdbClient{s: s, owner: machine.Owner(fmt.Sprintf("gdb%d", n))}
+	g.server = rsp.NewServer(conn, &rsp.ServerOptions{Log: s.log.With("c", "rsp", "client", string(g.owner))})
+	_ = s.call(func() {
+		s.gdbs[g] = struct{}{}
+		g.thread = s.stopped.Reply.Thread
+		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " connected"})
+	})
+	defer g.gone()
+	for {
+		m, err := g.server.Next()
+		if err != nil {
+			if err != io.EOF {
+				s.log.Debug("gdb left", "client", string(g.owner), "err", err)
+			}
+			return
+		}
+		if m.Kind == rsp.Interrupt {
+			s.Interrupt()
+			continue
+		}
+		leave := false
+		if s.call(func() { leave = g.packet(ctx, m.Body) }) != nil || leave {
+			return
+		}
+	}
+}
+
+// gone takes the breakpoints of a gdb that left out of the guest, whose state
+// stays as it is: stopped at a crash or running.
+func (g *gdbClient) gone() {
+	s := g.s
+	g.server.Close()
+	var has bool
+	_ = s.call(func() {
+		delete(s.gdbs, g)
+		has = s.machine.Points.Has(g.owner)
+		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " left"})
+	})
+	if !has {
+		return
+	}
+	err := s.Quiesced(context.Background(), func(ctx context.Context, v *Stopped) error {
+		return v.removeOwner(ctx, g.owner)
+	})
+	if err != nil {
+		s.log.Warn("remove the breakpoints of a gdb that left", "client", string(g.owner), "err", err)
+	}
+}
+
+// send is for the loop's goroutine; a gdb that cannot be written to is dropped
+// by its reader, which sees the same broken connection.
+func (g *gdbClient) send(body []byte) {
+	if err := g.server.Send(body); err != nil {
+		g.s.log.Debug("write to gdb", "client", string(g.owner), "err", err)
+		g.server.Close()
+	}
+}
+
+// print shows text in gdb's console; gdb takes it only while it waits.
+func (g *gdbClient) print(text string) {
+	g.send(fmt.Appendf(nil, "O%x", text))
+}
+
+// tell gives gdb the stop it waits for, the decoded crash before it.
+func (g *gdbClient) tell(stop Stop) {
+	if !g.waits {
+		return
+	}
+	g.waits = false
+	if stop.Lost {
+		g.print("ktrap: the connection to QEMU is gone\n")
+		g.send([]byte("X09"))
+		return
+	}
+	reply := stop.Reply
+	if stop.Err != nil {
+		g.print(fmt.Sprintf("ktrap: %v\n", stop.Err))
+	}
+	if stop.Crash != nil {
+		g.print(stop.Crash.Summary())
+		if !g.s.machine.Points.Owned(stop.PC, g.owner) {
+			reply.Signal = stop.Crash.signal()
+		}
+	}
+	g.thread = reply.Thread
+	g.send(reply.Append(nil))
+}
+
+// packet handles one packet on the loop. leave says that gdb is done.
+func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
+	p := string(body)
+	switch {
+	case g.s.machine.Runs() && !isLocal(p):
+		g.send([]byte("E.the guest runs: another client has resumed it"))
+	case strings.HasPrefix(p, "qSupported"):
+		g.send(g.supported())
+	case p == "vCont?":
+		g.send([]byte("vCont;c;C;s;S"))
+	case p == "?":
+		g.forward(body, g.status)
+	case strings.HasPrefix(p, "vCont;"), p != "" && strings.ContainsRune("csCS", rune(p[0])):
+		g.resume(p)
+	case strings.HasPrefix(p, "Hg"), strings.HasPrefix(p, "Hc"):
+		g.selectThread(p)
+	case len(p) > 2 && (p[0] == 'Z' || p[0] == 'z'):
+		g.breakpoint(p, body)
+	case strings.HasPrefix(p, "qRcmd,"):
+		g.monitor(ctx, p)
+	case p == "D" || strings.HasPrefix(p, "D;"):
+		g.detach(ctx)
+		return true
+	case p == "k" || strings.HasPrefix(p, "vKill"):
+		// QEMU would exit, and every other client with it: leaving is enough
+		if p != "k" {
+			g.send([]byte("OK"))
+		}
+		return true
+	case p == "bs" || p == "bc":
+		g.reverse(body)
+	default:
+		g.forward(body, nil)
+	}
+	return false
+}
+
+// isLocal reports whether a packet is answered without a standing guest.
+func isLocal(p string) bool {
+	return p == "vCont?" || strings.HasPrefix(p, "qSupported") || strings.HasPrefix(p, "D") || p == "k"
+}

@@ -1,0 +1,259 @@
+package session
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ktrap/rsp"
+	"ktrap/session/machine"
+	"ktrap/symbols/addr"
+)
+
+// supported is ktrap's answer to qSupported: what QEMU can, minus what ktrap
+// does not carry. Neither swbreak nor hwbreak is offered: gdb would resume
+// silently from a trap that it did not set.
+func (g *gdbClient) supported() []byte {
+	f := g.s.client.Features()
+	out := fmt.Sprintf("PacketSize=%x;qXfer:features:read+;vContSupported+;QStartNoAckMode+", f.PacketSize)
+	if f.Multiprocess {
+		out += ";multiprocess+"
+	}
+	if f.ReverseStep {
+		out += ";ReverseStep+"
+	}
+	if f.ReverseContinue {
+		out += ";ReverseContinue+"
+	}
+	return []byte(out)
+}
+
+// forward sends a request on to QEMU in the name of gdb's selected thread and
+// its reply back. change, if set, may rewrite the reply.
+func (g *gdbClient) forward(body []byte, change func(reply []byte) []byte) {
+	g.s.client.Go(g.thread, body, func(reply []byte, err error) {
+		g.s.tasks.Go(func() {
+			_ = g.s.call(func() {
+				out := errorReply(reply, err)
+				if err == nil && change != nil {
+					out = change(out)
+				}
+				if err == nil && writesRegisters(body) {
+					g.s.machine.Forget()
+					g.s.Target.Invalidate()
+				}
+				g.send(out)
+			})
+		})
+	})
+}
+
+// writesRegisters reports whether a packet changes what was known of the stop.
+func writesRegisters(body []byte) bool {
+	return len(body) > 0 && strings.ContainsRune("GPMX", rune(body[0]))
+}
+
+// errorReply turns the outcome of a request into what gdb would have got from
+// QEMU itself.
+func errorReply(reply []byte, err error) []byte {
+	var e *rsp.Error
+	switch {
+	case err == nil:
+		return reply
+	case errors.Is(err, rsp.ErrUnsupported):
+		return nil
+	case errors.As(err, &e):
+		return e.Append(nil)
+	}
+	return []byte("E.ktrap: " + err.Error())
+}
+
+// status answers ? with the thread of the last stop, which QEMU may have
+// forgotten since.
+func (g *gdbClient) status(reply []byte) []byte {
+	if st := g.s.stopped; st.Reply.Kind == rsp.Stopped && st.Reply.Thread != rsp.AnyThread {
+		s := st.Reply
+		s.Signal = sigTrap
+		return s.Append(nil)
+	}
+	return reply
+}
+
+const sigTrap = 5
+
+// selectThread keeps gdb's Hg and Hc: the client sets QEMU's before each request.
+func (g *gdbClient) selectThread(p string) {
+	t, err := rsp.ParseThreadID(p[2:])
+	if err != nil {
+		g.send([]byte("E01"))
+		return
+	}
+	if t.TID <= 0 { // any or all: the one that stopped
+		t = g.s.stopped.Reply.Thread
+	}
+	if p[1] == 'g' {
+		g.thread = t
+	} else {
+		g.runs = t
+	}
+	g.send([]byte("OK"))
+}
+
+// resume handles vCont and the older c, s, C and S.
+func (g *gdbClient) resume(p string) {
+	r, err := parseResume(p, g.runs, g.thread)
+	if err != nil {
+		g.send([]byte("E01"))
+		return
+	}
+	g.waits = true
+	g.s.step(context.Background(), r)
+}
+
+// parseResume reads a resume packet and drops its signals: they come back from
+// gdb after a stop that ktrap showed as a signal, and mean nothing to a CPU.
+func parseResume(p string, runs, selected rsp.ThreadID) (machine.Resume, error) {
+	if !strings.HasPrefix(p, "vCont;") {
+		action := strings.ToLower(p[:1])
+		p = "vCont;" + action
+		if action == "s" {
+			if runs.TID <= 0 {
+				runs = selected
+			}
+			p = fmt.Sprintf("vCont;s:%v", runs)
+		}
+	}
+	var r machine.Resume
+	packet := []string{"vCont"}
+	for action := range strings.SplitSeq(strings.TrimPrefix(p, "vCont;"), ";") {
+		verb, thread, named := strings.Cut(action, ":")
+		if verb == "" || !strings.ContainsRune("cCsS", rune(verb[0])) {
+			return r, fmt.Errorf("parse resume %q: unknown action", p)
+		}
+		word := strings.ToLower(verb[:1])
+		if word == "s" {
+			r.Steps = true
+		}
+		if named {
+			t, err := rsp.ParseThreadID(thread)
+			if err != nil {
+				return r, fmt.Errorf("parse resume %q: %w", p, err)
+			}
+			word += ":" + thread
+			if r.Steps && t.TID > 0 {
+				r.Only = append(r.Only, t)
+			}
+		}
+		packet = append(packet, word)
+	}
+	r.Packet = []byte(strings.Join(packet, ";"))
+	return r, nil
+}
+
+// breakpoint handles Z and z: one breakpoint in QEMU serves every owner.
+func (g *gdbClient) breakpoint(p string, body []byte) {
+	point, err := parsePoint(p)
+	if err != nil {
+		g.send([]byte("E22"))
+		return
+	}
+	points := &g.s.machine.Points
+	if p[0] == 'Z' {
+		if !points.Add(point, g.owner) {
+			g.send([]byte("OK"))
+			return
+		}
+		g.forward(body, func(reply []byte) []byte {
+			if string(reply) != "OK" {
+				points.Drop(point, g.owner)
+			}
+			return reply
+		})
+		return
+	}
+	switch known, last := points.Drop(point, g.owner); {
+	case !known:
+		g.send([]byte("E22"))
+	case last:
+		g.forward(body, nil)
+	default:
+		g.send([]byte("OK"))
+	}
+}
+
+// parsePoint reads Z0,addr,kind and z0,addr,kind; conditions are not offered.
+func parsePoint(p string) (machine.Point, error) {
+	parts := strings.Split(p[1:], ",")
+	if len(parts) != 3 || len(parts[0]) != 1 || parts[0][0] < '0' || parts[0][0] > '4' {
+		return machine.Point{}, fmt.Errorf("parse breakpoint %q: want Z0,addr,kind", p)
+	}
+	a, err := strconv.ParseUint(parts[1], 16, 64)
+	if err != nil {
+		return machine.Point{}, fmt.Errorf("parse breakpoint %q: %w", p, err)
+	}
+	size, err := strconv.ParseUint(parts[2], 16, 16)
+	if err != nil {
+		return machine.Point{}, fmt.Errorf("parse breakpoint %q: %w", p, err)
+	}
+	return machine.Point{Kind: machine.Kind(parts[0][0] - '0'), Addr: addr.Addr(a), Size: int(size)}, nil
+}
+
+// monitor runs `monitor ktrap ...` here and everything else in QEMU.
+func (g *gdbClient) monitor(ctx context.Context, p string) {
+	raw, err := hex.DecodeString(strings.TrimPrefix(p, "qRcmd,"))
+	if err != nil {
+		g.send([]byte("E01"))
+		return
+	}
+	command := strings.TrimSpace(string(raw))
+	g.s.tasks.Go(func() {
+		var out string
+		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+			if own, ok := strings.CutPrefix(command, "ktrap"); ok {
+				out = v.ownMonitor(ctx, strings.TrimSpace(own))
+				return nil
+			}
+			out, err = v.Monitor(ctx, command)
+			return err
+		})
+		if err != nil {
+			out += fmt.Sprintf("ktrap: monitor %s: %v\n", command, err)
+		}
+		_ = g.s.call(func() {
+			if out != "" {
+				g.print(out)
+			}
+			g.send([]byte("OK"))
+		})
+	})
+}
+
+// detach lets gdb go: its breakpoints leave the guest, and the guest runs on
+// unless it stands at a crash, which stays for the next client.
+func (g *gdbClient) detach(ctx context.Context) {
+	g.send([]byte("OK"))
+	crashed := g.s.stopped.Crash != nil
+	g.s.tasks.Go(func() {
+		if err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.removeOwner(ctx, g.owner) }); err != nil {
+			g.s.log.Debug("detach", "client", string(g.owner), "err", err)
+			return
+		}
+		if !crashed {
+			_ = g.s.Continue(ctx) // it may run already, resumed by another client
+		}
+	})
+}
+
+// reverse guards QEMU, which aborts on reverse execution outside of a replay.
+func (g *gdbClient) reverse(body []byte) {
+	f := g.s.client.Features()
+	if body[1] == 's' && f.ReverseStep || body[1] == 'c' && f.ReverseContinue {
+		g.waits = true
+		g.s.step(context.Background(), machine.Resume{Packet: body, Steps: true})
+		return
+	}
+	g.send([]byte("E.reverse execution needs QEMU in replay mode (-icount rr=replay)"))
+}

@@ -1,0 +1,139 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"ktrap/rsp"
+	"ktrap/session/machine"
+	"ktrap/symbols/addr"
+)
+
+// ripNumber is rip in the register order of QEMU's x86-64 description.
+const ripNumber = 16
+
+// loop owns the machine: it takes events and runs their effects until ctx ends.
+func (s *Session) loop(ctx context.Context) {
+	defer close(s.done)
+	for {
+		select {
+		case ev := <-s.post:
+			if lost, ok := ev.(machine.StubLost); ok {
+				s.lost = lost.Err
+			}
+			s.step(ctx, ev)
+		case f := <-s.calls:
+			f()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// send hands an event to the loop, or drops it when the loop has ended.
+func (s *Session) send(ev machine.Event) {
+	select {
+	case s.post <- ev:
+	case <-s.done:
+	}
+}
+
+// call runs f on the loop and waits for it.
+// Errors: rsp.ErrClosed when the loop has ended.
+func (s *Session) call(f func()) error {
+	ran := make(chan struct{})
+	select {
+	case s.calls <- func() { f(); close(ran) }:
+		<-ran
+		return nil
+	case <-s.done:
+		return rsp.ErrClosed
+	}
+}
+
+// step is for the loop's goroutine only.
+func (s *Session) step(ctx context.Context, ev machine.Event) {
+	for _, e := range s.machine.Step(ev) {
+		s.run(ctx, e)
+	}
+}
+
+func (s *Session) run(ctx context.Context, e machine.Effect) {
+	switch e := e.(type) {
+	case machine.ResumeStub:
+		s.resumed.Store(true)
+		s.resumeStub(ctx, e.Packet)
+	case machine.StepStub:
+		s.resumeStub(ctx, fmt.Appendf(nil, "vCont;s:%v", e.Thread))
+	case machine.InterruptStub:
+		if err := s.client.Interrupt(); err != nil {
+			s.log.Warn("interrupt the guest", "c", "loop", "err", err)
+		}
+	case machine.ReadPC:
+		s.client.Go(e.Thread, fmt.Appendf(nil, "p%x", ripNumber), func(reply []byte, err error) {
+			pc, err := parsePC(reply, err)
+			s.send(machine.PC{PC: pc, Err: err})
+		})
+	case machine.Inspect:
+		s.tasks.Go(func() { s.send(s.inspect(ctx, e.Hit)) })
+	case machine.RunJob:
+		f := s.work[e.ID]
+		delete(s.work, e.ID)
+		s.tasks.Go(func() {
+			f(ctx)
+			s.send(machine.JobDone{})
+		})
+	case machine.Announce:
+		s.announce(e.Stop)
+	case machine.Refuse:
+		s.answer(e.ID, e.Err)
+	}
+}
+
+// resumeStub lets the guest run; everything known of the stop becomes stale.
+func (s *Session) resumeStub(ctx context.Context, packet []byte) {
+	s.Target.Invalidate()
+	if err := s.client.Resume(packet); err != nil {
+		s.log.Error("resume the guest", "c", "loop", "err", err)
+		s.step(ctx, machine.StubRefused{Err: err})
+	}
+}
+
+func parsePC(reply []byte, err error) (addr.Addr, error) {
+	if err != nil {
+		return 0, fmt.Errorf("read pc: %w", err)
+	}
+	raw, err := hex.DecodeString(string(reply))
+	if err != nil || len(raw) != 8 {
+		return 0, fmt.Errorf("read pc: bad reply %q", reply)
+	}
+	return addr.Addr(binary.LittleEndian.Uint64(raw)), nil
+}
+
+// answer ends the wait of a resume or a job.
+func (s *Session) answer(id int, err error) {
+	delete(s.work, id)
+	if c, ok := s.waiting[id]; ok {
+		delete(s.waiting, id)
+		c <- err // buffered: the waiter may have given up
+	}
+}
+
+// announce tells everybody that the guest stands.
+func (s *Session) announce(st machine.Stop) {
+	stop := Stop{Stop: st}
+	stop.Crash, _ = st.Report.(*Crash)
+	s.stopped = stop
+	for _, c := range s.stops {
+		c <- stop // buffered
+	}
+	s.stops = nil
+	for g := range s.gdbs {
+		g.tell(stop)
+	}
+	if st.Lost {
+		s.publish(Event{Kind: StubGone, Err: s.lost})
+	}
+}

@@ -1,0 +1,43 @@
+package session
+
+import (
+	"log/slog"
+
+	"ktrap/rsp"
+	"ktrap/session/report"
+	"ktrap/session/trap"
+)
+
+// Options say what a session works on. Stub is required.
+type Options struct {
+	Stub    string // where QEMU's gdb stub listens: HOST:PORT, unix:PATH or a serial device
+	Listen  string // where gdb may connect; empty: nowhere
+	Vmlinux string // empty: looked for, see findImage
+
+	ModuleDirs []string     // where files of modules may lie, before the usual places
+	Sources    SourceDirs   // where source text may lie
+	Policy     *trap.Policy // nil stops at everything
+	ReportDir  string       // empty: reports are not written
+	Force      bool         // go on although vmlinux is not proven to be the running kernel
+	NoTraps    bool         // a plain proxy
+	StayPaused bool         // leave the guest stopped when the session ends
+
+	Origin  report.Session // how this guest came to be, for session.json
+	OnEvent func(Event)    // hears every event, on the loop: it must not block
+	Console func() []byte  // recent raw console bytes, if the console is ours
+	Record  *rsp.Recorder  // transcript of the talk with the stub
+	Log     *slog.Logger   // nil discards
+}
+
+// SourceDirs say where source text lies on this host.
+type SourceDirs struct {
+	Dirs       []string          // searched by the path's end
+	Substitute map[string]string // prefix as compiled -> prefix here
+}
+
+func (o *Options) logger() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log
+}

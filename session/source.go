@@ -1,0 +1,61 @@
+package session
+
+import (
+	"cmp"
+	"slices"
+
+	"ktrap/session/report"
+	"ktrap/session/unwind"
+	"ktrap/symbols"
+)
+
+// sources is where source text of the running kernel is looked for.
+func (v *Stopped) sources() *symbols.Sources {
+	o := &symbols.SourceOptions{Dirs: v.opts.Sources.Dirs, Release: v.World.Kernel.Release}
+	for from, to := range v.opts.Sources.Substitute {
+		o.Substitute = append(o.Substitute, symbols.Substitution{From: from, To: to})
+	}
+	slices.SortFunc(o.Substitute, func(a, b symbols.Substitution) int { return cmp.Compare(b.From, a.From) })
+	return symbols.NewSources(o)
+}
+
+// SourceAround gives the source lines around a location, n on each side.
+// Errors: wraps symbols.ErrNoSource.
+func (v *Stopped) SourceAround(l symbols.Location, n int) ([]symbols.SourceLine, error) {
+	return v.sources().Context(l, n)
+}
+
+// Excerpts of a report: how many levels, and how many lines on each side.
+const (
+	excerptLevels  = 3
+	excerptContext = 4
+)
+
+// source excerpts the first levels of a stack whose text is on this host.
+func (v *Stopped) source(frames []unwind.Frame) []report.Source {
+	var out []report.Source
+	for i := range frames {
+		levels, _ := v.World.Symbols.Locate(frames[i].LookupPC())
+		for _, l := range levels {
+			if len(out) == excerptLevels {
+				return out
+			}
+			if ex, ok := v.excerpt(l); ok {
+				out = append(out, ex)
+			}
+		}
+	}
+	return out
+}
+
+func (v *Stopped) excerpt(l symbols.Location) (report.Source, bool) {
+	lines, err := v.SourceAround(l, excerptContext)
+	if err != nil || l.Line == 0 {
+		return report.Source{}, false
+	}
+	ex := report.Source{File: l.File, Func: l.Func}
+	for _, line := range lines {
+		ex.Lines = append(ex.Lines, report.SourceLine{Line: line.Number, Text: line.Text, Marked: line.Number == l.Line})
+	}
+	return ex, true
+}

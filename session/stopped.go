@@ -1,0 +1,130 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ktrap/rsp"
+	"ktrap/session/kernel"
+	"ktrap/session/machine"
+	"ktrap/session/target"
+	"ktrap/symbols/addr"
+)
+
+// Stopped is the guest while it stands: the stop lease that Do and Quiesced
+// hand out. It must not be used after they return.
+type Stopped struct {
+	*Session
+	World *World // nil while no kernel is known
+}
+
+// ErrNoKernel says that no kernel is known: it has not booted far enough, or
+// no vmlinux fits.
+var ErrNoKernel = errors.New("no kernel is known yet")
+
+// Kernel returns what is known of the running kernel.
+// Errors: ErrNoKernel.
+func (v *Stopped) Kernel() (*World, error) {
+	if v.World == nil {
+		return nil, ErrNoKernel
+	}
+	return v.World, nil
+}
+
+// Insert sets a breakpoint or watchpoint for an owner.
+func (v *Stopped) Insert(ctx context.Context, p machine.Point, owner machine.Owner) error {
+	var first bool
+	if err := v.call(func() { first = v.machine.Points.Add(p, owner) }); err != nil {
+		return err
+	}
+	if !first {
+		return nil
+	}
+	if err := v.client.Insert(ctx, rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size); err != nil {
+		_ = v.call(func() { v.machine.Points.Drop(p, owner) })
+		return fmt.Errorf("set breakpoint at %v: %w", p.Addr, err)
+	}
+	return nil
+}
+
+// Remove takes back one Insert of the same owner.
+func (v *Stopped) Remove(ctx context.Context, p machine.Point, owner machine.Owner) error {
+	var known, last bool
+	if err := v.call(func() { known, last = v.machine.Points.Drop(p, owner) }); err != nil {
+		return err
+	}
+	if !known {
+		return fmt.Errorf("remove breakpoint at %v: none of %s is there", p.Addr, owner)
+	}
+	if !last {
+		return nil
+	}
+	if err := v.client.Remove(ctx, rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size); err != nil {
+		return fmt.Errorf("remove breakpoint at %v: %w", p.Addr, err)
+	}
+	return nil
+}
+
+// removeOwner takes out everything an owner has set.
+func (v *Stopped) removeOwner(ctx context.Context, owner machine.Owner) error {
+	var gone []machine.Point
+	if err := v.call(func() { gone = v.machine.Points.DropOwner(owner) }); err != nil {
+		return err
+	}
+	return v.removeFromStub(ctx, gone)
+}
+
+// removeAll takes out every breakpoint, whoever set it.
+func (v *Stopped) removeAll(ctx context.Context) error {
+	var gone []machine.Point
+	err := v.call(func() {
+		gone = v.machine.Points.All()
+		v.machine.Points = machine.Points{}
+		v.machine.Forget()
+	})
+	if err != nil {
+		return err
+	}
+	return v.removeFromStub(ctx, gone)
+}
+
+func (v *Stopped) removeFromStub(ctx context.Context, gone []machine.Point) error {
+	var errs error
+	for _, p := range gone {
+		if err := v.client.Remove(ctx, rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size); err != nil {
+			errs = errors.Join(errs, fmt.Errorf("remove breakpoint at %v: %w", p.Addr, err))
+		}
+	}
+	return errs
+}
+
+// Monitor runs a command of QEMU's monitor and returns its output.
+func (v *Stopped) Monitor(ctx context.Context, command string) (string, error) {
+	return v.client.Monitor(ctx, command)
+}
+
+// code is a software breakpoint at an address.
+func code(a addr.Addr) machine.Point { return machine.Point{Kind: machine.Software, Addr: a, Size: 1} }
+
+// LastStop is why the guest stands.
+func (v *Stopped) LastStop() Stop {
+	var stop Stop
+	_ = v.call(func() { stop = v.stopped }) // after the loop's end there is none
+	return stop
+}
+
+// RunsOn reports whether a task is the current one of some CPU, and of which.
+func (v *Stopped) RunsOn(ctx context.Context, t kernel.Task, cpu *target.CPU) bool {
+	cpus, err := v.Target.CPUs(ctx)
+	if err != nil {
+		return false
+	}
+	for _, c := range cpus {
+		if now, err := v.World.Kernel.Current(ctx, c); err == nil && now.Addr == t.Addr {
+			*cpu = c
+			return true
+		}
+	}
+	return false
+}

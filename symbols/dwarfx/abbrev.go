@@ -1,5 +1,7 @@
 package dwarfx
 
+import "slices"
+
 // AttrSpec is one attribute of an abbreviation.
 type AttrSpec struct {
 	Attr     Attr
@@ -33,11 +35,6 @@ func (t *AbbrevTable) Get(code uint64) *Abbrev {
 
 // ParseAbbrevs decodes the table at an offset of .debug_abbrev.
 func ParseAbbrevs(section []byte, off uint64, e Encoding) (*AbbrevTable, error) {
-	return parseAbbrevs(section, off, 0, e)
-}
-
-// parseAbbrevs stops after the code last; 0 reads the whole table.
-func parseAbbrevs(section []byte, off, last uint64, e Encoding) (*AbbrevTable, error) {
 	b := NewBuf(".debug_abbrev", section, off)
 	t := &AbbrevTable{}
 	var specs []AttrSpec
@@ -48,14 +45,30 @@ func parseAbbrevs(section []byte, off, last uint64, e Encoding) (*AbbrevTable, e
 		a.Attrs = specs[start:len(specs):len(specs)]
 		a.measure(e)
 		t.add(code, a)
-		if code == last {
-			break
-		}
 	}
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// parseOne decodes a single abbreviation of the table at an offset; the table it
+// gives is empty when there is none of that code.
+func parseOne(section []byte, off, want uint64, e Encoding) (*AbbrevTable, error) {
+	b := NewBuf(".debug_abbrev", section, off)
+	t := &AbbrevTable{}
+	var scratch [32]AttrSpec
+	for code := b.Uleb(); code != 0; code = b.Uleb() {
+		a := Abbrev{Tag: Tag(b.Uleb()), Children: b.U8() != 0}
+		specs := appendSpecs(scratch[:0], &b)
+		if code == want {
+			a.Attrs = slices.Clone(specs)
+			a.measure(e)
+			t.add(code, a)
+			break
+		}
+	}
+	return t, b.Err()
 }
 
 func appendSpecs(specs []AttrSpec, b *Buf) []AttrSpec {

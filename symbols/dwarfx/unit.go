@@ -102,7 +102,7 @@ func OpenUnit(sec *Sections, h Header) (*Unit, error) {
 func OpenRoot(sec *Sections, h Header) (*Unit, error) {
 	u := Unit{Header: h, Sec: sec}
 	b := u.Buf(h.First)
-	abbrevs, err := parseAbbrevs(sec.Abbrev, h.AbbrevOff, b.Uleb(), h.Encoding)
+	abbrevs, err := parseOne(sec.Abbrev, h.AbbrevOff, b.Uleb(), h.Encoding)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,9 @@ type span struct {
 type spans []span
 
 func (s spans) sort() {
-	slices.SortStableFunc(s, func(a, b span) int { return cmp.Compare(a.Low, b.Low) })
+	slices.SortFunc(s, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.Low, b.Low), cmp.Compare(a.unit, b.unit))
+	})
 }
 
 // find gives the unit of a pc.
@@ -55,7 +57,7 @@ func (i *Info) readSpans() {
 
 // readAranges reads .debug_aranges as far as it is sound.
 func readAranges(section []byte) spans {
-	var list spans
+	list := make(spans, 0, len(section)/32)
 	b := dwarfx.NewBuf(".debug_aranges", section, 0)
 	for b.Len() > 0 {
 		start := b.Off()

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"debug/dwarf"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,7 +30,7 @@ type token struct {
 // literal is an integer constant with its C type.
 type literal struct {
 	value uint64
-	typ   *basicInt
+	typ   dwarf.Type
 }
 
 func (t token) String() string {
@@ -131,16 +132,16 @@ func lexNumber(s string) (token, int, error) {
 // literalType is the first type of C's list that holds the value; unlike in C
 // a decimal constant may become unsigned long, because addresses are pasted
 // in decimal too.
-func literalType(v uint64, decimal, unsigned, long bool) *basicInt {
+func literalType(v uint64, decimal, unsigned, long bool) dwarf.Type {
 	switch {
 	case !long && !unsigned && v <= 1<<31-1:
-		return &typeInt
+		return typeInt
 	case !long && (unsigned || !decimal) && v <= 1<<32-1:
-		return &typeUint
+		return typeUint
 	case !unsigned && v <= 1<<63-1:
-		return &typeLong
+		return typeLong
 	}
-	return &typeUlong
+	return typeUlong
 }
 
 // lexChar reads a character constant.
@@ -150,5 +151,5 @@ func lexChar(s string) (token, int, error) {
 		return token{}, 0, errors.New("bad character constant")
 	}
 	n := len(s) - len(rest) + 1
-	return token{kind: tokNum, text: s[:n], num: literal{uint64(r), &typeChar}}, n, nil
+	return token{kind: tokNum, text: s[:n], num: literal{uint64(r), typeChar}}, n, nil
 }

@@ -4,15 +4,13 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
@@ -163,17 +161,5 @@ func TestWalkOfASavedStackGivesTheFramesThatTheKernelPrinted(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got.String(), f.frames)
 			}
 		})
-	}
-}
-
-// save writes the fixture of a walk that was recorded.
-func saveFixture(t *testing.T, path string, sections map[string]string) {
-	t.Helper()
-	ar := &txtar.Archive{Comment: []byte("Stack of a real kernel and what its walk needs; written by go test -tags qemu -update.\n")}
-	for _, name := range slices.Sorted(maps.Keys(sections)) {
-		ar.Files = append(ar.Files, txtar.File{Name: name, Data: []byte(sections[name])})
-	}
-	if err := os.WriteFile(path, txtar.Format(ar), 0o644); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
 	"ktrap/symbols/orc"
@@ -184,4 +186,16 @@ func (r *recorder) frameText(t *testing.T) string {
 		fmt.Fprintln(&b, hex.EncodeToString(chunk))
 	}
 	return b.String()
+}
+
+// saveFixture writes the fixture of a walk that was recorded.
+func saveFixture(t *testing.T, path string, sections map[string]string) {
+	t.Helper()
+	ar := &txtar.Archive{Comment: []byte("Stack of a real kernel and what its walk needs; written by go test -tags qemu -update.\n")}
+	for _, name := range slices.Sorted(maps.Keys(sections)) {
+		ar.Files = append(ar.Files, txtar.File{Name: name, Data: []byte(sections[name])})
+	}
+	if err := os.WriteFile(path, txtar.Format(ar), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

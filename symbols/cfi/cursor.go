@@ -87,9 +87,13 @@ func (c *cursor) sleb() int64 {
 // block reads a length and that many bytes.
 func (c *cursor) block() []byte { return c.take(c.uleb()) }
 
+// maxString bounds a string, so that a hostile section cannot have every entry
+// search all of it; the augmentations in use have up to five letters.
+const maxString = 32
+
 // cstring reads up to a zero byte.
 func (c *cursor) cstring() string {
-	i := bytes.IndexByte(c.data, 0)
+	i := bytes.IndexByte(c.data[:min(len(c.data), maxString)], 0)
 	if i < 0 {
 		c.bad, c.data = true, nil
 		return ""

@@ -74,7 +74,6 @@ type Unit struct {
 	Name     string
 	CompDir  string
 	LowPC    uint64
-	HasLow   bool
 	StmtList uint64
 	HasLines bool
 	Language uint64
@@ -144,10 +143,13 @@ func newUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
 			u.rnglistsBase = v.U
 		}
 	}
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
 	// Resolved last: the bases may follow the attributes that need them.
 	u.Name, u.CompDir = u.String(name), u.String(dir)
-	u.LowPC, u.HasLow = u.Address(u.pc.Low)
-	return u, b.Err()
+	u.LowPC, _ = u.Address(u.pc.Low)
+	return u, nil
 }
 
 // defaultBases sets what holds for a unit that does not say: the end of the

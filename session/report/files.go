@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -36,11 +37,11 @@ type dirWriter struct {
 func (w *dirWriter) file(name string, data []byte) (int, error) {
 	f, err := w.create(w.dir, name)
 	if err != nil {
-		return 0, fmt.Errorf("create %s: %w", name, err)
+		return 0, fmt.Errorf("create %s: %w", name, cause(err))
 	}
 	n, err := f.Write(data)
 	if err != nil {
-		err = fmt.Errorf("write %s: %w", name, err)
+		err = fmt.Errorf("write %s: %w", name, cause(err))
 		n = max(0, n-spare)
 		err = errors.Join(err, f.Truncate(int64(n)))
 	}
@@ -50,6 +51,14 @@ func (w *dirWriter) file(name string, data []byte) (int, error) {
 
 // partial ends the names of files and directories that are not done.
 const partial = ".partial"
+
+// cause drops the path of an error: people know the file by its last name.
+func cause(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
 
 // replace writes a file whole or leaves the one that is there.
 func (w *dirWriter) replace(name string, data []byte) error {

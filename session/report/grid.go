@@ -106,6 +106,3 @@ func (p *printer) cells(cells [][2]span) {
 		p.line(spans...)
 	}
 }
-
-// gap is between two cells of the grid.
-const gap = "  "

@@ -45,11 +45,7 @@ func (p *printer) field(name, value string) {
 func (p *printer) where(frames []Frame) {
 	name := label.of("  where").padded(2 + labelWidth)
 	for _, f := range frames {
-		fn, at := code.of(f.label()), place.of(f.place())
-		if at.text != "" {
-			fn = fn.padded(fn.width() + 2)
-		}
-		p.line(name, fn, at)
+		p.line(name, code.of(f.label()), plain.of(gap), place.of(f.place()))
 		if !f.Inlined {
 			return
 		}

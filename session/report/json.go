@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // JSON writes report.json.
@@ -22,6 +23,11 @@ func JSON(w io.Writer, r *Report) error {
 func sessionJSON(r *Report) ([]byte, error) {
 	s := r.Session
 	s.Schema = Schema
+	notNil(&s.CommandLine)
+	notNil(&s.QEMU)
+	notNil(&s.Modules)
+	notNil(&s.Reproducer.Command)
+	notNil(&s.Again)
 	var b bytes.Buffer
 	if err := encode(&b, &s); err != nil {
 		return nil, fmt.Errorf("write %s: %w", sessionFile, err)
@@ -37,8 +43,15 @@ func encode(w io.Writer, v any) error {
 }
 
 // fill puts empty lists where there are none, so that programs find [] and not
-// null.
+// null. The lists inside lists are copied first: the caller's stay as they are.
 func (r *Report) fill() {
+	r.Threads, r.Source = slices.Clone(r.Threads), slices.Clone(r.Source)
+	for i := range r.Threads {
+		notNil(&r.Threads[i].Frames)
+	}
+	for i := range r.Source {
+		notNil(&r.Source[i].Lines)
+	}
 	notNil(&r.AltTitles)
 	notNil(&r.Registers)
 	notNil(&r.Frames)

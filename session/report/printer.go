@@ -33,6 +33,9 @@ var colors = map[style][]color.Attribute{
 	fault:   {color.FgYellow, color.Bold},
 }
 
+// gap is between columns.
+const gap = "  "
+
 // span is a piece of a line. Only of makes one, and only from clean text: this is
 // the one way to the reader's terminal.
 type span struct {
@@ -78,18 +81,20 @@ func newPrinter(w io.Writer, o *TextOptions) *printer {
 
 // line writes spans side by side, without blanks at the end.
 func (p *printer) line(spans ...span) {
-	for len(spans) > 0 && spans[len(spans)-1].text == "" {
-		spans = spans[:len(spans)-1]
+	for n := len(spans); n > 0; n = len(spans) {
+		last := spans[n-1]
+		last.text = strings.TrimRight(last.text, " ")
+		if last.text != "" {
+			spans = append(spans[:n-1:n-1], last)
+			break
+		}
+		spans = spans[:n-1]
 	}
-	for i, s := range spans {
-		text := s.text
-		if i == len(spans)-1 {
-			text = strings.TrimRight(text, " ")
+	for _, s := range spans {
+		if c := p.colors[s.style]; c != nil {
+			s.text = c.Sprint(s.text)
 		}
-		if c := p.colors[s.style]; c != nil && text != "" {
-			text = c.Sprint(text)
-		}
-		p.w.WriteString(text)
+		p.w.WriteString(s.text)
 	}
 	p.w.WriteByte('\n')
 }

@@ -89,15 +89,15 @@ func (p *printer) frame(i int, f *Frame, width int) {
 	number := plain.of(fmt.Sprintf("  #%d", i)).padded(frameIndent)
 	name, at := code.of(f.label()), place.of(f.place())
 	note := faint.of("")
-	if f.Note != "" {
-		note = faint.of("  (" + f.Note + ")")
+	switch {
+	case f.Note != "" && at.text != "":
+		note = faint.of(gap + "(" + f.Note + ")")
+	case f.Note != "":
+		note = faint.of("(" + f.Note + ")")
 	}
 	used := number.width() + max(width, name.width()) + 2
 	if at.text == "" || used+at.width() <= p.width {
-		if at.text != "" {
-			name = name.padded(width + 2)
-		}
-		p.line(number, name, at, note)
+		p.line(number, name.padded(width), plain.of(gap), at, note)
 		return
 	}
 	p.line(number, name)
@@ -108,12 +108,8 @@ func (p *printer) frame(i int, f *Frame, width int) {
 func (p *printer) threads(list []Thread, limit int) {
 	for _, t := range list {
 		head := heading.of(join(cpuName(t.CPU), taskName(t.Comm, t.PID)))
-		note := faint.of(t.Note)
-		if note.text != "" {
-			head = head.padded(head.width() + 2)
-		}
 		p.line()
-		p.line(head, note)
+		p.line(head, plain.of(gap), faint.of(t.Note))
 		p.frames(t.Frames, limit)
 	}
 }

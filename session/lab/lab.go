@@ -1,87 +1,201 @@
 // Package lab fetches and builds a ready kernel with its debug information,
 // an initramfs and a module that breaks it, so that everything can be tried
-// without any set-up.
+// without any set-up. Nothing here needs root once the packages of
+// [Requirements] are installed.
+//
+// Layout of the lab's folder:
+//
+//	keys/          SSH keys of all guests
+//	downloads/     packages, only while a Prepare is under way
+//	apt/           package lists of our own, when the system's are missing or old
+//	6.1/           one series; it appears whole, by a rename
+//	  stamp.json   what it is: release, packages, size and SHA-256 of each file
+//	  bzImage, vmlinux, headers/
+//	  guest/       the modules that the guest loads, stripped
+//	  modules/     the same with debug information, and crashme.ko, which is built here
+//	  built/       the initramfs, made here
+//	  source/      the kernel's source, on request only
 package lab
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
-
-	"ktrap/session/guest"
-	"ktrap/session/vm"
+	"os"
+	"path/filepath"
+	"slices"
 )
 
 // DefaultSeries is the kernel series used when none is named.
 const DefaultSeries = "6.1"
 
+// KASANSeries is the name of a kernel that is not Debian's: see Options.KASAN.
+const KASANSeries = "kasan"
+
 // Options say where the lab lies.
 type Options struct {
-	Root string       // "" means $KTRAP_CACHE/lab, else the user's cache folder/ktrap/lab
-	Log  *slog.Logger // nil discards
+	Root  string       // "" means $KTRAP_CACHE/lab, else the user's cache folder/ktrap/lab
+	KASAN string       // folder with bzImage, vmlinux.zst and crashme.ko for the series "kasan"; "" means $KTRAP_LAB_KASAN
+	Log   *slog.Logger // nil discards
 }
 
-// Lab is a folder of prepared kernels.
+// Lab is a folder of prepared kernels. Several processes may use it at once.
 type Lab struct {
-	root string
+	root  string
+	kasan string
+	log   *slog.Logger
 }
 
-// ErrNotPrepared says that the series is not in the cache (yet).
+// ErrNotPrepared says that something is not in the cache (yet).
 var ErrNotPrepared = errors.New("lab is not prepared")
 
 // Open names the lab's folder; nothing is created or fetched yet.
-func Open(o *Options) (*Lab, error) { return &Lab{}, nil }
+func Open(o *Options) (*Lab, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	l := &Lab{root: o.Root, kasan: o.KASAN, log: slog.New(slog.DiscardHandler)}
+	if o.Log != nil {
+		l.log = o.Log.With("c", "lab")
+	}
+	if l.kasan == "" {
+		l.kasan = os.Getenv("KTRAP_LAB_KASAN")
+	}
+	if l.root == "" {
+		cache, err := cacheRoot()
+		if err != nil {
+			return nil, err
+		}
+		l.root = filepath.Join(cache, "lab")
+	}
+	var err error
+	if l.root, err = filepath.Abs(l.root); err != nil {
+		return nil, fmt.Errorf("locate the lab: %w", err)
+	}
+	return l, nil
+}
+
+func cacheRoot() (string, error) {
+	if dir := os.Getenv("KTRAP_CACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the cache folder (KTRAP_CACHE sets it): %w", err)
+	}
+	return filepath.Join(dir, "ktrap"), nil
+}
 
 // Root is the lab's folder.
 func (l *Lab) Root() string { return l.root }
+
+func (l *Lab) dir(series string) string { return filepath.Join(l.root, series) }
+
+// Kernel gives a prepared series; "" means DefaultSeries.
+// Errors: ErrNotPrepared when it is missing or not what its stamp says.
+func (l *Lab) Kernel(series string) (*Kernel, error) {
+	series, err := l.series(series)
+	if err != nil {
+		return nil, err
+	}
+	s, err := readStamp(l.dir(series))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: no kernel %s in %s", ErrNotPrepared, series, l.root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotPrepared, err)
+	}
+	if err := s.check(l.dir(series)); err != nil {
+		return nil, fmt.Errorf("%w: kernel %s is damaged: %w", ErrNotPrepared, series, err)
+	}
+	return &Kernel{Series: series, Release: s.Release, Dir: l.dir(series), keys: l.keysDir(), stamp: s}, nil
+}
 
 // Entry is one series: cached, or offered by the package archive, or both.
 type Entry struct {
 	Series  string `json:"series"`
 	Release string `json:"release,omitempty"` // as uname -r, "" when not cached
 	Offered string `json:"offered,omitempty"` // newest release that apt knows, "" when unknown
-	Size    int64  `json:"size,omitempty"`    // bytes on disk
+	Bytes   int64  `json:"bytes,omitempty"`   // on disk
 	Dir     string `json:"dir,omitempty"`
+	Problem string `json:"problem,omitempty"` // why the cached files cannot be used
 }
 
-// List gives the cached series and those that apt offers.
-func (l *Lab) List(ctx context.Context) ([]Entry, error) { return nil, nil }
-
-// Event is a step of Prepare: a new Step with a text, or Done of Total bytes of it.
-type Event struct {
-	Step        string // what is being done, e.g. "download linux-image-6.1.0-56-cloud-amd64-dbg (283 MB)"
-	Done, Total int64  // bytes; Total 0 means unknown
+// List gives the cached series and those that apt offers, oldest first. A host
+// without apt has cached ones only.
+func (l *Lab) List(ctx context.Context) ([]Entry, error) {
+	entries := map[string]Entry{}
+	offered, err := l.apt().kernels(ctx)
+	if err != nil {
+		l.log.Info("apt offers nothing", "error", err)
+	}
+	for _, k := range offered { // oldest first: the newest of a series stays
+		entries[k.series()] = Entry{Series: k.series(), Offered: k.release()}
+	}
+	dirs, err := os.ReadDir(l.root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the lab: %w", err)
+	}
+	for _, d := range dirs {
+		if _, err := l.series(d.Name()); err != nil {
+			continue
+		}
+		e := entries[d.Name()]
+		e.Series, e.Dir = d.Name(), l.dir(d.Name())
+		e.Bytes = diskUsage(e.Dir)
+		if k, err := l.Kernel(d.Name()); err != nil {
+			e.Problem = err.Error()
+		} else {
+			e.Release = k.Release
+		}
+		entries[d.Name()] = e
+	}
+	list := make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b Entry) int { return compareVersions(a.Series, b.Series) })
+	return list, nil
 }
 
-// Progress receives events; nil is allowed where one is taken.
-type Progress func(Event)
-
-// Prepare makes the series ready: downloads and builds what is missing, and
-// does nothing, offline, when all is there.
-func (l *Lab) Prepare(ctx context.Context, series string, p Progress) (*Kernel, error) {
-	return nil, errors.ErrUnsupported
+// Remove deletes a series; the keys stay. Removing what is not there is no error.
+func (l *Lab) Remove(series string) error {
+	series, err := l.series(series)
+	if err != nil {
+		return err
+	}
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := os.RemoveAll(l.dir(series)); err != nil {
+		return fmt.Errorf("remove kernel %s: %w", series, err)
+	}
+	return nil
 }
 
-// Kernel gives a prepared series.
-// Errors: ErrNotPrepared.
-func (l *Lab) Kernel(series string) (*Kernel, error) { return nil, ErrNotPrepared }
-
-// Remove deletes a series.
-func (l *Lab) Remove(series string) error { return nil }
-
-// Kernel is one prepared series.
-type Kernel struct {
-	Series  string
-	Release string
-	Dir     string
+// Path says where a part of a series lies; see [Kernel.Path].
+func (l *Lab) Path(series, name string) (string, error) {
+	k, err := l.Kernel(series)
+	if err != nil {
+		return "", err
+	}
+	return k.Path(name)
 }
 
-// Path says where a part lies: vmlinux bzImage initramfs key modules source.
-func (k *Kernel) Path(name string) (string, error) { return "", nil }
-
-// VMOptions gives the machine on which this kernel boots quickly; the caller
-// may change it before vm.Start.
-func (k *Kernel) VMOptions() *vm.Options { return &vm.Options{} }
-
-// GuestOptions says how to reach the guest that runs on v.
-func (k *Kernel) GuestOptions(v *vm.VM) *guest.Options { return &guest.Options{} }
+func diskUsage(dir string) int64 {
+	var sum int64
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // gone meanwhile: it takes no room
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			sum += info.Size()
+		}
+		return nil
+	})
+	return sum
+}

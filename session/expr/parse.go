@@ -201,10 +201,7 @@ func (p *parser) primary() (node, error) {
 		}
 		return &nameNode{off: t.off, name: t.text}, nil
 	case t.kind == tokOp && t.text == "(":
-		if err := p.enter(t.off); err != nil {
-			return nil, err
-		}
-		x, err := p.binary(0)
+		x, err := p.binary(0) // castOrParen has counted it
 		if err == nil {
 			err = p.expect(")")
 		}

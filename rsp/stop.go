@@ -28,6 +28,43 @@ const (
 	OtherEvent        // fork, syscall_entry and the like; see StopReply.Extra
 )
 
+// reasonKeys are the keys that stand for a reason on the wire.
+var reasonKeys = [...]string{
+	SWBreak: "swbreak", HWBreak: "hwbreak", Watch: "watch", RWatch: "rwatch",
+	AWatch: "awatch", Library: "library", ReplayLog: "replaylog",
+}
+
+// reasonOf returns the reason that key stands for.
+func reasonOf(key string) (Reason, bool) {
+	for r, k := range reasonKeys {
+		if k == key && k != "" {
+			return Reason(r), true
+		}
+	}
+	return NoReason, false
+}
+
+// watches reports whether the reason carries the address of the access.
+func (r Reason) watches() bool { return r == Watch || r == RWatch || r == AWatch }
+
+// otherEvents are the further keys that explain a stop; what they carry has no
+// meaning for a kernel and is kept as text.
+var otherEvents = map[string]bool{
+	"fork": true, "vfork": true, "vforkdone": true, "exec": true, "clone": true,
+	"create": true, "syscall_entry": true, "syscall_return": true,
+}
+
+// String names the reason as the wire does.
+func (r Reason) String() string {
+	switch {
+	case r == NoReason:
+		return "none"
+	case int(r) < len(reasonKeys):
+		return reasonKeys[r]
+	}
+	return "other"
+}
+
 // ExpeditedReg is a register that came with a stop.
 type ExpeditedReg struct {
 	N     int    // number in the stub's order
@@ -40,19 +77,11 @@ type StopField struct{ Key, Value string }
 // StopReply is why the machine stands still.
 type StopReply struct {
 	Kind      StopKind
-	Signal    uint8
+	Signal    uint8    // or the exit status
 	Thread    ThreadID // zero when not said
 	Reason    Reason
+	Detail    string // what the stub adds to Reason, "begin" for replaylog
 	WatchAddr uint64 // with Watch, RWatch, AWatch
 	Regs      []ExpeditedReg
-	Extra     []StopField
+	Extra     []StopField // what else was said, in order
 }
-
-// ParseStopReply reads the body of a stop reply.
-// Errors: *SyntaxError; the reply is then zero, and never zero otherwise.
-func ParseStopReply(body []byte) (StopReply, error) {
-	return StopReply{}, &SyntaxError{Msg: "not written yet"}
-}
-
-// Append appends the body of a packet that says s.
-func (s StopReply) Append(dst []byte) []byte { return dst }

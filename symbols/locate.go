@@ -35,22 +35,38 @@ func (s *Symbolizer) Locate(a addr.Addr) ([]Location, Reason) {
 	return locs, reason
 }
 
-// home gives the image that holds an address, and the address in it; a nil image
-// for a module without a file.
-func (s *Symbolizer) home(a addr.Addr) (*Image, addr.LinkAddr, bool) {
+// Home gives the image that holds the code at an address and the address in it;
+// false when there is none, as for a module without a file.
+func (s *Symbolizer) Home(a addr.Addr) (*Image, addr.LinkAddr, bool) {
 	if p := s.moduleOf(a); p != nil {
 		link, ok := p.link(a)
-		return p.mod.Image, link, ok
+		return p.mod.Image, link, ok && p.mod.Image != nil
 	}
-	return s.vmlinux, s.slide.Link(a), true
+	return s.vmlinux, s.slide.Link(a), inRanges(s.text, a)
+}
+
+// Place gives the run-time address of an address of vmlinux or of a module's
+// file; false when the image is not of this snapshot or the guest has no such
+// section. Per-CPU addresses of vmlinux stay what they are: offsets.
+func (s *Symbolizer) Place(im *Image, a addr.LinkAddr) (addr.Addr, bool) {
+	if im == s.vmlinux {
+		return s.vmlinuxAddr(a), true
+	}
+	for _, p := range s.placed {
+		if p.mod.Image == im && im != nil {
+			return p.run(a)
+		}
+	}
+	return 0, false
 }
 
 // frames asks the debug information.
 func (s *Symbolizer) frames(a addr.Addr) ([]Location, Reason) {
-	im, link, ok := s.home(a)
-	switch {
-	case im == nil:
+	if p := s.moduleOf(a); p != nil && p.mod.Image == nil {
 		return nil, NoModuleFile
+	}
+	im, link, ok := s.Home(a)
+	switch {
 	case !ok:
 		return nil, NoLine
 	case !im.HasDWARF():
@@ -129,8 +145,8 @@ type LineRange struct {
 // LineRange gives the code of the source line around an address, for stepping by
 // line; false when no line is known.
 func (s *Symbolizer) LineRange(a addr.Addr) (LineRange, bool) {
-	im, link, ok := s.home(a)
-	if im == nil || !ok || !im.HasDWARF() {
+	im, link, ok := s.Home(a)
+	if !ok || !im.HasDWARF() {
 		return LineRange{}, false
 	}
 	row, ok, err := im.lines.RowAt(link)

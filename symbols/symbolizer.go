@@ -90,12 +90,15 @@ func (s *Symbolizer) Find(name string) []Func {
 	return list
 }
 
-// vmlinuxFunc moves a symbol of vmlinux to where it runs. Per-CPU symbols are
-// linked at 0 by kernels before 6.15 and do not move.
 func (s *Symbolizer) vmlinuxFunc(sym Symbol) Func {
-	start := addr.Addr(sym.Addr)
-	if start.Kernel() {
-		start = s.slide.Run(sym.Addr)
+	return Func{Name: sym.Name, Start: s.vmlinuxAddr(sym.Addr), Size: sym.Size, Kind: sym.Kind}
+}
+
+// vmlinuxAddr moves an address of vmlinux to where it runs. Per-CPU symbols are
+// linked at 0 by kernels before 6.15 and do not move.
+func (s *Symbolizer) vmlinuxAddr(a addr.LinkAddr) addr.Addr {
+	if at := addr.Addr(a); !at.Kernel() {
+		return at
 	}
-	return Func{Name: sym.Name, Start: start, Size: sym.Size, Kind: sym.Kind}
+	return s.slide.Run(a)
 }

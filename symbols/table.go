@@ -198,14 +198,19 @@ func (t *table) at(a addr.LinkAddr) (Symbol, bool) {
 	return s, uint64(a-s.Addr) < s.Size
 }
 
-// symbol completes entry i with its size by the kallsyms rule. The last symbol
-// of a section ends at the latest where the section does.
+// symbol completes entry i with its size by the kallsyms rule. What ends at the
+// end of its section at the latest: the last symbol, the last per-CPU symbol
+// (those are linked at 0) and the symbols of a module.
 func (t *table) symbol(i int) Symbol {
 	e := t.entries[i]
 	sec := t.sections[e.section]
 	end := sec.Addr + sec.Size
-	if next := t.next(i); next < len(t.entries) && (!t.rel || t.entries[next].addr < end) {
-		end = t.entries[next].addr
+	if n := t.next(i); n < len(t.entries) {
+		next := t.entries[n].addr
+		apart := t.rel || addr.Addr(next).Kernel() != addr.Addr(e.addr).Kernel()
+		if !apart || next < end {
+			end = next
+		}
 	}
 	return Symbol{
 		Name: e.name, Addr: addr.LinkAddr(e.addr), Size: max(end, e.addr) - e.addr, ELFSize: e.size,

@@ -178,29 +178,19 @@ func (d *dwarfData) variable(e die) (Variable, bool) {
 
 // functionAround names the function an entry is nested in.
 func (d *dwarfData) functionAround(e die) string {
-	name := ""
-	u := e.unit
-	b := u.Buf(u.First)
-	for b.Len() > 0 && uint64(b.Off()) < e.off {
-		start := uint64(b.Off())
-		a := u.Next(&b)
-		if a == nil {
-			continue
+	for range maxScopeDepth {
+		off, ok := d.parent(e)
+		if !ok {
+			return ""
 		}
-		body := b
-		u.SkipEntry(&b, a)
-		if e.off >= uint64(b.Off()) {
-			continue
+		if e, ok = d.die(off); !ok {
+			return ""
 		}
-		if a.Tag == dwarfx.TagSubprogram || a.Tag == dwarfx.TagInlinedSubroutine {
-			if f, ok := d.die(start); ok {
-				name = d.nameOf(f)
-			}
+		if e.tag == tagSubprogram || e.tag == tagInlined {
+			return d.nameOf(e)
 		}
-		u.SkipAttrs(&body, a)
-		b = body // descend
 	}
-	return name
+	return ""
 }
 
 // variablesByName goes by name where symbols do not help: when there are none,

@@ -1,0 +1,153 @@
+package types
+
+import (
+	"debug/dwarf"
+	"fmt"
+	"slices"
+
+	"ktrap/symbols/addr"
+	"ktrap/symbols/dwarfx"
+)
+
+// Scope is what one function, inlined or not, has in view at a pc.
+type Scope struct {
+	Func    string
+	Inlined bool
+	Vars    []Local // parameters in order, then locals, inner blocks first
+}
+
+// Local is a parameter or local variable at a pc.
+type Local struct {
+	Name  string
+	Type  dwarf.Type
+	Param bool
+
+	expr      []byte // its location here; nil: none
+	constant  []byte // its value, when it has no location
+	frameBase []byte
+	unit      *dwarfx.Unit
+}
+
+// Scopes gives the variables in view at a pc: those of the innermost inlined
+// function first, those of the function that holds it last.
+// Units: pc is the link address to look up, for a return address one less.
+// Errors: wraps ErrNotFound where the debug info has no function.
+func (i *Info) Scopes(pc addr.LinkAddr) ([]Scope, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	d, err := i.loadDWARF()
+	if err != nil {
+		return nil, fmt.Errorf("find function at %v: %w: %w", pc, ErrNoDebugInfo, err)
+	}
+	u, ok := d.unitAtPC(uint64(pc))
+	if !ok {
+		return nil, fmt.Errorf("find function at %v: %w", pc, ErrNotFound)
+	}
+	w := scopeWalk{d: d, unit: u, pc: uint64(pc)}
+	root, ok := d.die(u.First)
+	if ok {
+		w.descend(root, 0)
+	}
+	if len(w.scopes) == 0 {
+		return nil, fmt.Errorf("find function at %v: %w", pc, ErrNotFound)
+	}
+	for n := range w.scopes {
+		slices.SortStableFunc(w.scopes[n].Vars, paramsFirst)
+	}
+	slices.Reverse(w.scopes)
+	return w.scopes, nil
+}
+
+func paramsFirst(a, b Local) int {
+	switch {
+	case a.Param == b.Param:
+		return 0
+	case a.Param:
+		return -1
+	}
+	return 1
+}
+
+// scopeWalk goes down from a unit's root to the blocks around a pc.
+type scopeWalk struct {
+	d         *dwarfData
+	unit      *dwarfx.Unit
+	pc        uint64
+	frameBase []byte
+	scopes    []Scope // outermost first
+	scratch   []dwarfx.Range
+}
+
+// descend looks for what covers the pc among the children. Only one child of a
+// kind can, except that compilers let inlined siblings overlap: the first wins.
+func (w *scopeWalk) descend(e die, depth int) {
+	var inner die
+	var vars []Local
+	found := false
+	b := e.kids
+	for e.children && b.Len() > 0 {
+		start := uint64(b.Off())
+		a := w.unit.Next(&b)
+		if a == nil {
+			break
+		}
+		switch a.Tag {
+		case tagFormalParam, tagVariable, tagSubprogram, tagLexicalBlock, tagInlined:
+			at := w.unit.Buf(start)
+			c, ok := readDIE(w.unit, &at)
+			switch {
+			case !ok:
+			case a.Tag != tagFormalParam && a.Tag != tagVariable:
+				if !found && w.covers(c) {
+					inner, found = c, true
+				}
+			case len(w.scopes) > 0 && len(vars) < maxVarsInScope:
+				vars = append(vars, w.local(c))
+			}
+		}
+		w.unit.SkipEntry(&b, a)
+	}
+	if len(w.scopes) > 0 {
+		s := &w.scopes[len(w.scopes)-1]
+		s.Vars = append(vars, s.Vars...)
+	}
+	if !found || depth == maxScopeDepth {
+		return
+	}
+	w.enter(inner)
+	w.descend(inner, depth+1)
+}
+
+// enter opens a scope for a function.
+func (w *scopeWalk) enter(e die) {
+	switch e.tag {
+	case tagSubprogram:
+		if fb, ok := e.get(attrFrameBase); ok {
+			w.frameBase, _ = w.d.locationAt(e.unit, fb, w.pc)
+		}
+		w.scopes = append(w.scopes[:0], Scope{Func: w.d.nameOf(e)})
+	case tagInlined:
+		w.scopes = append(w.scopes, Scope{Func: w.d.nameOf(e), Inlined: true})
+	}
+}
+
+func (w *scopeWalk) covers(e die) bool {
+	covers, scratch := w.unit.Covers(pcAttrs(e), w.pc, w.scratch)
+	w.scratch = scratch
+	return covers
+}
+
+// local describes a variable, with the location that holds at the pc.
+func (w *scopeWalk) local(e die) Local {
+	l := Local{
+		Name: w.d.nameOf(e), Type: w.d.typeAttr(e), Param: e.tag == tagFormalParam,
+		frameBase: w.frameBase, unit: w.unit,
+	}
+	if loc, ok := e.get(attrLocation); ok {
+		l.expr, _ = w.d.locationAt(e.unit, loc, w.pc)
+	} else if o, ok := w.d.inherited(e, attrConstValue); ok {
+		c, _ := o.get(attrConstValue)
+		l.constant = constantBytes(c)
+	}
+	return l
+}

@@ -31,6 +31,7 @@ type Kernel struct {
 	Mismatch *MismatchError
 
 	target   *target.Target
+	view     func(context.Context) target.Memory // target.Memory
 	image    vmlinux
 	sections sections
 	layouts  layouts
@@ -39,7 +40,7 @@ type Kernel struct {
 }
 
 // memory is the kernel's memory during this stop.
-func (k *Kernel) memory(ctx context.Context) target.Memory { return k.target.Memory(ctx) }
+func (k *Kernel) memory(ctx context.Context) target.Memory { return k.view(ctx) }
 
 // Symbol gives the run-time address of a variable or function of vmlinux.
 // Per-CPU variables are not found: they have one address for each CPU.
@@ -98,5 +99,7 @@ func readString(m target.Memory, a addr.Addr, limit int) (string, error) {
 
 // newKernel gathers what the methods need.
 func newKernel(t *target.Target, im *symbols.Image, log *slog.Logger) *Kernel {
-	return &Kernel{target: t, image: im, sections: im.File(), layouts: typeLayouts{im.Types()}, log: log}
+	return &Kernel{
+		target: t, view: t.Memory, image: im, sections: im.File(), layouts: typeLayouts{im.Types()}, log: log,
+	}
 }

@@ -141,8 +141,12 @@ func (o object) int(path string) (int, bool) {
 	return int(int32(v)), ok
 }
 
-// ptr gives a pointer, 0 if the field does not exist.
+// ptr gives the pointer a field is or begins with, as a list_head does with
+// next; 0 if the field does not exist.
 func (o object) ptr(path string) addr.Addr {
-	v, _ := o.uint(path)
-	return addr.Addr(v)
+	b, ok := o.bytes(path)
+	if !ok || len(b) < 8 {
+		return 0
+	}
+	return addr.Addr(binary.LittleEndian.Uint64(b))
 }

@@ -49,7 +49,10 @@ func (k *Kernel) CPUStacks(ctx context.Context, c target.CPU) ([]Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := k.memory(ctx)
+	return k.cpuStacks(k.memory(ctx), cpu)
+}
+
+func (k *Kernel) cpuStacks(m target.Memory, cpu int) ([]Stack, error) {
 	var out []Stack
 	irq, irqErr := k.irqStack(m, cpu)
 	if irqErr == nil {

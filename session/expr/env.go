@@ -36,7 +36,8 @@ type Env struct {
 	Reg func(name string) (uint64, bool)
 	// PerCPU moves a per-CPU variable to the copy of one CPU.
 	PerCPU func(v addr.Addr, cpu int) (addr.Addr, error)
-	// Namer gives the symbol an address lies in, "func+0x10".
+	// Namer gives the symbol an address lies in, "func+0x10". It must refuse
+	// what is no kernel address: small numbers are not per-CPU variables.
 	Namer func(a addr.Addr) (string, bool)
 }
 

@@ -181,7 +181,7 @@ func (p *printer) pointer(v Value, u uint64) {
 // address writes a pointer and the symbol it points into.
 func (p *printer) address(a addr.Addr) {
 	p.put(fmt.Sprintf("%#x", uint64(a)))
-	if p.env == nil || p.env.Namer == nil || !a.Kernel() {
+	if p.env == nil || p.env.Namer == nil {
 		return
 	}
 	if name, ok := p.env.Namer(a); ok {

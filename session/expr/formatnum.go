@@ -51,9 +51,9 @@ func (p *printer) float(v Value) {
 		p.problem(err)
 	case len(b) == 4:
 		f := math.Float32frombits(binary.LittleEndian.Uint32(b))
-		p.put(strconv.FormatFloat(float64(f), 'g', -1, 32))
+		p.put(strconv.FormatFloat(float64(f), 'g', 9, 32))
 	case len(b) == 8:
-		p.put(strconv.FormatFloat(math.Float64frombits(binary.LittleEndian.Uint64(b)), 'g', -1, 64))
+		p.put(strconv.FormatFloat(math.Float64frombits(binary.LittleEndian.Uint64(b)), 'g', 17, 64))
 	default:
 		p.put("<" + types.Spell(v.typ) + ">")
 	}

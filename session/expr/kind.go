@@ -91,6 +91,8 @@ var (
 	typeUint  dwarf.Type = &dwarf.UintType{BasicType: basic("unsigned int", 4)}
 	typeLong  dwarf.Type = &dwarf.IntType{BasicType: basic("long", 8)}
 	typeUlong dwarf.Type = &dwarf.UintType{BasicType: basic("unsigned long", 8)}
+	// noDebugInfo is the type of a symbol: it has an address, nothing else.
+	noDebugInfo dwarf.Type = &dwarf.UnspecifiedType{BasicType: basic("no debug info", 0)}
 )
 
 func basic(name string, size int64) dwarf.BasicType {

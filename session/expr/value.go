@@ -3,7 +3,6 @@ package expr
 import (
 	"debug/dwarf"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -28,7 +27,7 @@ type Value struct {
 const maxValue = 1 << 20
 
 // ErrOptimizedOut says that the compiler kept no value.
-var ErrOptimizedOut = errors.New("optimized out")
+var ErrOptimizedOut = types.ErrOptimizedOut
 
 // At is the value of a type that lives at an address.
 func At(t dwarf.Type, a addr.Addr) Value { return Value{typ: t, mem: true, addr: a} }

@@ -19,7 +19,7 @@ up'
 			printf 'echo @reg %s \noutput/x $%s\necho \\n\n' $r $r
 		done
 		echo 'echo @stack\n
-x/64xb $rsp
+x/128xb $rsp-64
 echo @frame\n
 info frame'
 		while read -r e; do

@@ -111,10 +111,13 @@ type object struct {
 	b  []byte
 }
 
-// bytes gives a field as it lies in memory.
+// bytes gives a field as it lies in memory. The zero object has none.
 func (o object) bytes(path string) ([]byte, bool) {
+	if o.shape == nil {
+		return nil, false
+	}
 	f, ok := o.fields[path]
-	if !ok {
+	if !ok || f.Off-o.lo+f.Size > int64(len(o.b)) {
 		return nil, false
 	}
 	return o.b[f.Off-o.lo : f.Off-o.lo+f.Size], true

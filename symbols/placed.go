@@ -106,7 +106,13 @@ func (p *placed) at(a addr.Addr) (Func, bool) {
 	}
 	f := p.function(i)
 	f.Off = uint64(a - f.Start)
-	return f, f.Off < f.Size
+	covered := f.Off < f.Size
+	if text := p.mod.Text; len(text) > 0 && !inRanges(p.text, a) {
+		// For data the kernel too counts to the end of the text, which lies
+		// before it, and prints what comes out: data+0x0/0xffffffffffffdec0.
+		f.Size = uint64(text[0].End - f.Start)
+	}
+	return f, covered
 }
 
 func (p *placed) named(name string) []Func {

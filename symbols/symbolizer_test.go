@@ -59,9 +59,9 @@ func TestFuncIsPrintedAsTheKernelPrintsIt(t *testing.T) {
 		{text + 0x1c, "first+0x1c/0x20"}, // padding counts, as in kallsyms
 		{slide.Run(textBase + 0x1000), "data+0x0/0x10"},
 		{modBase + 0x18, "mod_write+0x8/0x30 [mod]"},
-		{modBase + 0x40, "mod_read+0x0/0xc0 [mod]"},               // up to the next one, in another section
-		{modBase + 0x101, "mod_write.cold+0x1/0xf00 [mod]"},       // the last one ends with the text's page
-		{modData + 9, "mod_state+0x1/0x8 [mod]"},                  // data ends with its section
+		{modBase + 0x40, "mod_read+0x0/0xc0 [mod]"},             // up to the next one, in another section
+		{modBase + 0x101, "mod_write.cold+0x1/0xf00 [mod]"},     // the last one ends with the text's page
+		{modData + 9, "mod_state+0x1/0xffffffffffff0ff8 [mod]"}, // sic: counted to the end of the text
 		{textBase, ""}, {modBase, ""}, {modInit + 1, ""}, {0, ""}, // not slid; before the first symbol; freed; user
 	}
 	for _, tt := range tests {

@@ -35,6 +35,29 @@ func Modules(tb testing.TB) []string {
 	return realFiles(tb, ModuleEnv, "*.ko")
 }
 
+// LogsEnv names the environment variable with a folder of console logs (*.log)
+// of the kernels under test.
+const LogsEnv = "KTRAP_TEST_LOGS"
+
+// Logs gives the console logs of real kernels to test with and skips the test
+// loudly when there are none.
+func Logs(tb testing.TB) []string {
+	tb.Helper()
+	list, err := filepath.Glob(filepath.Join(os.Getenv(LogsEnv), "*.log"))
+	if err != nil || len(list) == 0 {
+		tb.Skipf("SKIPPED, nothing was compared with real logs: %s names no folder with *.log", LogsEnv)
+	}
+	return list
+}
+
+// ModulesIfAny is [Modules] for tests that can do without.
+func ModulesIfAny() []string {
+	if list := filepath.SplitList(os.Getenv(ModuleEnv)); len(list) > 0 {
+		return list
+	}
+	return inCache("*.ko")
+}
+
 func realFiles(tb testing.TB, env, pattern string) []string {
 	tb.Helper()
 	if list := filepath.SplitList(os.Getenv(env)); len(list) > 0 {

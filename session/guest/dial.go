@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -164,10 +163,11 @@ func (o *Options) config(a *attempt) (*ssh.ClientConfig, error) {
 		return nil, err
 	}
 	return &ssh.ClientConfig{
-		User:            cmp.Or(o.User, "root"),
-		Auth:            auth,
-		HostKeyCallback: hostKey,
-		ClientVersion:   "SSH-2.0-ktrap",
+		User:              cmp.Or(o.User, "root"),
+		Auth:              auth,
+		HostKeyCallback:   hostKey,
+		HostKeyAlgorithms: o.knownAlgorithms(hostKey),
+		ClientVersion:     "SSH-2.0-ktrap",
 		// Emulated guests compute slowly: the cheapest safe algorithms first.
 		Config: ssh.Config{KeyExchanges: preferred(ssh.SupportedAlgorithms().KeyExchanges, ssh.KeyExchangeCurve25519)},
 	}, nil
@@ -206,36 +206,4 @@ func (o *Options) auth(a *attempt) ([]ssh.AuthMethod, error) {
 		a.login = true
 		return []ssh.Signer{signer}, nil
 	})}, nil
-}
-
-// hostKeyCallback trusts the known_hosts file, and without one nothing but a
-// forwarded port of this very host: the keys of a throw-away VM change at each
-// build.
-func (o *Options) hostKeyCallback() (ssh.HostKeyCallback, error) {
-	path := o.KnownHosts
-	if path == "" {
-		host, _, err := net.SplitHostPort(o.Addr)
-		if err != nil {
-			return nil, fmt.Errorf("parse address %q: %w", o.Addr, err)
-		}
-		if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-			return ssh.InsecureIgnoreHostKey(), nil
-		}
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("find known_hosts: %w", err)
-		}
-		path = filepath.Join(home, ".ssh", "known_hosts")
-	}
-	known, err := knownhosts.New(path)
-	if err != nil {
-		return nil, fmt.Errorf("read known host keys: %w", err)
-	}
-	if o.HostAlias == "" {
-		return known, nil
-	}
-	return func(_ string, _ net.Addr, key ssh.PublicKey) error {
-		// An address that no file lists: only the alias decides.
-		return known(net.JoinHostPort(o.HostAlias, "22"), &net.TCPAddr{IP: net.IPv4zero}, key)
-	}, nil
 }

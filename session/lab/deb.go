@@ -33,7 +33,8 @@ func walkDeb(ctx context.Context, deb string, see func(h *tar.Header, r io.Reade
 		return fmt.Errorf("unpack %s: %w", deb, err)
 	}
 	err = walkTar(out, see)
-	if err != nil { // it would wait for ever for somebody to read
+	if err != nil {
+		_ = out.Close() // dpkg-deb's decompressor is a process of its own: only this ends it
 		cancel()
 		_ = cmd.Wait()
 		if errors.Is(err, errEnough) {

@@ -5,6 +5,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 mkdir -p /dev/pts /run /tmp
+hostname -F /etc/hostname
 mount -t devpts devpts /dev/pts
 mount -t debugfs debugfs /sys/kernel/debug
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
@@ -25,5 +26,5 @@ fi
 if [ -e /lib/modules/crashme.ko ]; then
 	insmod /lib/modules/crashme.ko
 fi
-dropbear -R -s -j -k -P /run/dropbear.pid -r /etc/dropbear/dropbear_ed25519_host_key
+dropbear -s -j -k -P /run/dropbear.pid -r /etc/dropbear/dropbear_ed25519_host_key
 echo "ktrap-lab: guest is ready"

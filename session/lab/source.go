@@ -43,7 +43,7 @@ func (l *Lab) FetchSource(ctx context.Context, series string, p Progress) (dir s
 
 func (l *Lab) fetchSource(ctx context.Context, k *Kernel, p Progress) error {
 	a := l.apt()
-	pkg := "linux-source-" + k.Series + "=" + k.stamp.Packages[0].Version
+	pkg := "linux-source-" + k.Series + "=" + k.stamp.version("linux-image-")
 	files, err := a.files(ctx, []string{pkg})
 	if err != nil {
 		return err
@@ -128,6 +128,7 @@ func decompress(ctx context.Context, r io.Reader) (plain io.Reader, wait func(er
 	}
 	return out, func(failed error) error {
 		if failed != nil { // nobody reads what it writes any more
+			_ = out.Close()
 			cancel()
 			_ = cmd.Wait()
 			return nil

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 const (
@@ -59,6 +60,16 @@ func (s *stamp) write(dir string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, stampName), append(data, '\n'), 0o644)
+}
+
+// version is that of the first package whose name begins so.
+func (s *stamp) version(prefix string) string {
+	for _, p := range s.Packages {
+		if strings.HasPrefix(p.Name, prefix) {
+			return p.Version
+		}
+	}
+	return ""
 }
 
 // check compares the sizes of all files: what a half-finished copy or a

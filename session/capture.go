@@ -138,7 +138,7 @@ func faultRegisters(f *unwind.Frame, mem target.Memory, cpu *target.Regs) report
 	var out report.Registers
 	for _, name := range []string{"rip", "rsp", "eflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
 		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"} {
-		if value, ok := frameRegister(f, name, mem, cpu); ok {
+		if value, ok := FrameRegister(f, name, mem, cpu); ok {
 			out.Add(name, value)
 		} else {
 			out.AddUnknown(name)

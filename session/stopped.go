@@ -128,3 +128,16 @@ func (v *Stopped) RunsOn(ctx context.Context, t kernel.Task, cpu *target.CPU) bo
 	}
 	return false
 }
+
+// StopCPU is the CPU that the last stop is about, the first one if it is about
+// none.
+func (v *Stopped) StopCPU(ctx context.Context) (target.CPU, error) {
+	if cpu, err := v.Target.CPUOf(ctx, v.LastStop().Reply.Thread); err == nil {
+		return cpu, nil
+	}
+	cpus, err := v.Target.CPUs(ctx)
+	if err != nil {
+		return target.CPU{}, err
+	}
+	return cpus[0], nil
+}

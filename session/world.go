@@ -131,8 +131,8 @@ func frameKind(f *unwind.Frame, first bool) report.Kind {
 // Source: linux arch/x86/include/asm/ptrace.h; entry code fixes the layout.
 const eflagsOffset = 144
 
-// frameRegister gives a register of a frame by gdb's name.
-func frameRegister(f *unwind.Frame, name string, mem target.Memory, cpu *target.Regs) (uint64, bool) {
+// FrameRegister gives a register of a frame by gdb's name.
+func FrameRegister(f *unwind.Frame, name string, mem target.Memory, cpu *target.Regs) (uint64, bool) {
 	if n, ok := cfi.RegByName(name); ok {
 		return f.Regs.Get(n)
 	}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"ktrap/cmd/ktrap/terminal"
+	"ktrap/rsp"
+	"ktrap/session"
+)
+
+type bootCmd struct {
+	machineFlags
+	symbolFlags
+	trapFlags
+	Listen  string   `default:"${listen}" placeholder:"ADDR" help:"Where gdb may connect (default localhost:1235; empty: nowhere)."`
+	Execute []string `short:"e" placeholder:"COMMAND" help:"Run these terminal commands, then quit (repeatable)."`
+	Halt    bool     `help:"Stay at the first instruction instead of booting."`
+}
+
+// Help is the long text of `ktrap boot --help`.
+func (*bootCmd) Help() string {
+	return `What follows -- goes to QEMU. The guest ends with ktrap.
+Examples:
+  ktrap boot --lab 6.1
+  ktrap boot --kernel arch/x86/boot/bzImage --image disk.img --append "root=/dev/sda console=ttyS0" --classic
+  ktrap boot --kernel bzImage --initrd root.cpio.gz -- -device virtio-rng-pci`
+}
+
+// Run boots a machine and opens the terminal on it.
+func (c *bootCmd) Run(ctx context.Context, log *slog.Logger, extra passed) error {
+	m, err := c.machineFlags.resolve(extra, log)
+	if err != nil {
+		return err
+	}
+	o, done, err := c.trapFlags.options(&c.symbolFlags, log)
+	if err != nil {
+		return err
+	}
+	defer done()
+	v, err := m.start(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	progress("%s", strings.Join(v.Args(), " "))
+	if a := v.SSHAddr(); a != "" {
+		progress("SSH: %s, console: %s/console.log", a, v.Dir())
+	}
+	o.Stub, o.Listen, o.Vmlinux = v.GDBAddr(), c.Listen, m.vmlinux
+	o.ModuleDirs = append(o.ModuleDirs, m.modules...)
+	o.Console = recentConsole(v)
+	o.Origin.QEMU = v.Args()
+	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
+		if !c.Halt {
+			if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
+				return err
+			}
+		}
+		return terminal.Run(ctx, s, &terminal.Options{Execute: c.Execute, Listen: c.Listen})
+	})
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"ktrap/session/guest"
+	"ktrap/session/lab"
+	"ktrap/session/vm"
+)
+
+// machineFlags describe the machine to start.
+type machineFlags struct {
+	Kernel  string `placeholder:"F" help:"The kernel (bzImage)."`
+	Vmlinux string `placeholder:"F" help:"Its vmlinux; left out: looked for beside the kernel and in the debug folders."`
+	Initrd  string `placeholder:"F" help:"The initramfs."`
+	Image   string `placeholder:"F" help:"A disk image; nothing is written to it."`
+	Append  string `placeholder:"ARGS" help:"The kernel command line."`
+	Mem     string `placeholder:"SIZE" help:"Memory, as QEMU's -m (default 512M)."`
+	SMP     int    `name:"smp" placeholder:"N" help:"Virtual CPUs (default 2)."`
+	Classic bool   `help:"QEMU's default devices and an e1000 network card, as in hand-written command lines."`
+	Lab     string `placeholder:"SERIES" help:"A lab kernel instead: 6.1 or 6.12 (see ktrap lab)."`
+	SSHKey  string `name:"ssh-key" placeholder:"F" help:"Private key for root in the guest."`
+}
+
+// machine is what was asked for, ready to start.
+type machine struct {
+	vm      *vm.Options
+	vmlinux string
+	lab     *lab.Kernel // nil for people's own kernels
+	modules []string
+	key     string
+}
+
+// resolve turns the flags into a machine.
+func (f *machineFlags) resolve(extra passed, log *slog.Logger) (*machine, error) {
+	m := &machine{vm: &vm.Options{}, vmlinux: f.Vmlinux, key: f.SSHKey}
+	switch {
+	case f.Lab != "" && f.Kernel != "":
+		return nil, &exitError{exitUsage, errors.New("--lab and --kernel exclude each other")}
+	case f.Lab != "":
+		l, err := lab.Open(&lab.Options{Log: log})
+		if err != nil {
+			return nil, err
+		}
+		k, err := l.Kernel(f.Lab)
+		if err != nil {
+			return nil, fmt.Errorf("lab kernel %s: %w: run `ktrap lab prepare %s`", f.Lab, err, f.Lab)
+		}
+		if err := m.useLab(k); err != nil {
+			return nil, err
+		}
+	case f.Kernel == "" && f.Image == "":
+		return nil, &exitError{exitUsage, errors.New("what to boot? give --kernel, --image or --lab")}
+	}
+	f.override(m.vm)
+	m.vm.Extra, m.vm.Log = extra, log
+	return m, nil
+}
+
+func (m *machine) useLab(k *lab.Kernel) error {
+	m.lab, m.vm = k, k.VMOptions()
+	for name, to := range map[string]*string{"vmlinux": &m.vmlinux, "key": &m.key} {
+		if *to != "" {
+			continue
+		}
+		path, err := k.Path(name)
+		if err != nil {
+			return err
+		}
+		*to = path
+	}
+	modules, err := k.Path("modules")
+	if err != nil {
+		return err
+	}
+	m.modules = []string{modules}
+	return nil
+}
+
+// override lets the flags that were given win.
+func (f *machineFlags) override(o *vm.Options) {
+	for _, s := range []struct {
+		from string
+		to   *string
+	}{{f.Kernel, &o.Kernel}, {f.Initrd, &o.Initrd}, {f.Image, &o.Image}, {f.Append, &o.Append}, {f.Mem, &o.Mem}} {
+		if s.from != "" {
+			*s.to = s.from
+		}
+	}
+	if f.SMP != 0 {
+		o.SMP = f.SMP
+	}
+	if f.Classic {
+		o.Classic, o.NIC = true, "e1000"
+	}
+}
+
+// guestOptions says how to reach the guest's user space.
+func (m *machine) guestOptions(v *vm.VM) *guest.Options {
+	if m.lab != nil {
+		return m.lab.GuestOptions(v)
+	}
+	return &guest.Options{Addr: v.SSHAddr(), Key: m.key}
+}
+
+// start starts QEMU, stopped at its first instruction.
+func (m *machine) start(ctx context.Context, paused bool) (*vm.VM, error) {
+	m.vm.Paused = paused
+	v, err := vm.Start(ctx, m.vm)
+	if err != nil {
+		return nil, &exitError{exitInfra, err}
+	}
+	return v, nil
+}
+
+// progress prints a step on stderr, where results do not go.
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "ktrap: "+format+"\n", args...) }
+
+// recentBytes is how much of the console goes into a report.
+const recentBytes = 64 << 10
+
+func recentConsole(v *vm.VM) func() []byte {
+	return func() []byte { return v.Console().Tail(recentBytes) }
+}

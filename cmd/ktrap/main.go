@@ -1,0 +1,129 @@
+// Command ktrap stands between people and a Linux kernel under QEMU: attach,
+// trap, decode, reproduce, script. `ktrap --help` lists the commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. Meanings are a contract; flags may grow.
+type cli struct {
+	Attach  attachCmd  `cmd:"" help:"Connect to a stub, arm the traps, open the terminal."`
+	Serve   serveCmd   `cmd:"" help:"The same without a terminal: gdb port, traps, reports; events as JSON lines on stdout."`
+	Boot    bootCmd    `cmd:"" help:"Start QEMU with a kernel, and attach to it."`
+	Repro   reproCmd   `cmd:"" help:"Boot or attach, run a reproducer in the guest, report the crash."`
+	Script  scriptCmd  `cmd:"" help:"Run a scripted session (Starlark)."`
+	Report  reportCmd  `cmd:"" help:"Show a saved report again."`
+	Lab     labCmd     `cmd:"" help:"Fetch and build ready kernels to try everything on."`
+	Doctor  doctorCmd  `cmd:"" help:"Say what is missing or wrong here, and what to do."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+
+	LogLevels logLevels `name:"log" placeholder:"LAYER=LEVEL,..." help:"Log to stderr: rsp, loop, symbols, target, vm, ... =debug|info|warn|error; one level alone is for all."`
+}
+
+// Exit statuses, a contract of every command.
+const (
+	exitDone    = 0   // done, nothing crashed
+	exitFailed  = 1   // ktrap failed
+	exitUsage   = 2   // the command line is wrong
+	exitCrash   = 3   // a crash was caught
+	exitInfra   = 4   // VM would not boot, SSH lost without a crash
+	exitUnclear = 125 // cannot judge, for git bisect run
+)
+
+// exitError carries an exit status with its message; a nil Err says nothing.
+type exitError struct {
+	Status int
+	Err    error
+}
+
+func (e *exitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit status %d", e.Status)
+	}
+	return e.Err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.Err }
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is main without the exit, for the script tests.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("ktrap"),
+		kong.Description("A kernel debugger's proxy: stops at the fault, decodes it, serves stock gdb, reproduces over SSH.\n\nExamples:\n  ktrap lab demo                          see everything once\n  ktrap attach vmlinux                    instead of gdb, QEMU started with -s\n  ktrap repro --kernel bzImage --image disk.img repro.c"),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Vars{"stub": "localhost:1234", "listen": "localhost:1235"},
+		kong.Exit(func(code int) { panic(kongExit(code)) }),
+	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ktrap: bug in the command line:", err)
+		return exitFailed
+	}
+	return parseAndRun(parser, &c, args)
+}
+
+// kongExit carries kong's wish to exit (after --help) up to run.
+type kongExit int
+
+func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
+	defer func() {
+		if code, ok := recover().(kongExit); ok {
+			status = int(code)
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	args, rest := splitArgs(args)
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ktrap:", err)
+		return exitUsage
+	}
+	log, err := c.LogLevels.logger(os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ktrap:", err)
+		return exitUsage
+	}
+	command.Bind(log, rest)
+	err = command.Run()
+	if err == nil {
+		return exitDone
+	}
+	status = exitFailed
+	if e, ok := errors.AsType[*exitError](err); ok {
+		status = e.Status
+		if e.Err == nil {
+			return status
+		}
+	}
+	fmt.Fprintln(os.Stderr, "ktrap:", err)
+	return status
+}
+
+// passed are the arguments after --, handed on to QEMU.
+type passed []string
+
+// splitArgs takes what follows -- off: kong would give it to a positional.
+func splitArgs(args []string) ([]string, passed) {
+	for i, a := range args {
+		if a == "--" {
+			return args[:i], passed(args[i+1:])
+		}
+	}
+	return args, nil
+}

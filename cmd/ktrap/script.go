@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"ktrap/rsp"
+	"ktrap/scripts"
+	"ktrap/session"
+	"ktrap/session/guest"
+)
+
+type scriptCmd struct {
+	File string   `arg:"" help:"A Starlark file, or the name of one that ships with ktrap: --list shows them." optional:""`
+	Args []string `arg:"" optional:"" help:"The script's argv."`
+	List bool     `help:"List the scripts that ship with ktrap."`
+	connectFlags
+	symbolFlags
+	trapFlags
+	machineFlags
+	SSH string `name:"ssh" placeholder:"HOST:PORT" help:"Where the guest's SSH answers, for guest() and start()."`
+}
+
+// Help is the long text of `ktrap script --help`.
+func (*scriptCmd) Help() string {
+	return `With --kernel, --image or --lab a VM is started; else the script attaches to --stub.
+Functions that scripts may call:
+` + scripts.Reference() + `Examples:
+  ktrap script --lab 6.1 opens.star 5
+  ktrap script --stub localhost:1234 --vmlinux vmlinux my.star`
+}
+
+// Run runs a script.
+func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) error {
+	if c.List {
+		for _, s := range scripts.Shipped() {
+			fmt.Printf("%-20s %s\n", s.Name, s.Help)
+		}
+		return nil
+	}
+	if c.File == "" {
+		return &exitError{exitUsage, errors.New("which script? --list shows those that ship with ktrap")}
+	}
+	src, err := scripts.Load(c.File)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	o, done, err := c.trapFlags.options(&c.symbolFlags, log)
+	if err != nil {
+		return err
+	}
+	defer done()
+	so := &scripts.Options{Args: c.Args, Out: os.Stdout, Log: log}
+	o.Stub, o.Listen, o.Vmlinux = c.Stub, "", c.Vmlinux
+	if c.SSH != "" {
+		so.Guest = &guest.Options{Addr: c.SSH, Key: c.SSHKey, Log: log}
+	}
+	if c.Kernel != "" || c.Image != "" || c.Lab != "" {
+		m, err := c.machineFlags.resolve(extra, log)
+		if err != nil {
+			return err
+		}
+		v, err := m.start(ctx, true)
+		if err != nil {
+			return err
+		}
+		defer v.Close()
+		o.Stub, o.Vmlinux, o.Console, o.Origin.QEMU = v.GDBAddr(), m.vmlinux, recentConsole(v), v.Args()
+		o.ModuleDirs = append(o.ModuleDirs, m.modules...)
+		so.Guest = m.guestOptions(v)
+	}
+	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
+		if so.Guest != nil {
+			if err := ready(ctx, s, so.Guest); err != nil {
+				return &exitError{exitInfra, err}
+			}
+		}
+		return scripts.Run(ctx, s, c.File, src, so)
+	})
+}
+
+// ready lets the guest boot until SSH answers and stops it again: scripts begin
+// with a guest that stands and whose user space is up.
+func ready(ctx context.Context, s *session.Session, o *guest.Options) error {
+	if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
+		return err
+	}
+	progress("wait for SSH on %s", o.Addr)
+	g, err := guest.Wait(ctx, o)
+	if err != nil {
+		return fmt.Errorf("reach the guest on %s: %w", o.Addr, err)
+	}
+	g.Close()
+	s.Interrupt()
+	_, err = s.Wait(ctx)
+	return err
+}

@@ -1,0 +1,26 @@
+package terminal
+
+import "github.com/fatih/color"
+
+// palette is how the terminal colours things; off, it colours nothing.
+type palette struct {
+	on                           bool
+	fn, file, bad, dim, head, ok func(...any) string
+}
+
+func newPalette(on bool) palette {
+	paint := func(a ...color.Attribute) func(...any) string {
+		c := color.New(a...)
+		if on {
+			c.EnableColor()
+		} else {
+			c.DisableColor()
+		}
+		return c.SprintFunc()
+	}
+	return palette{
+		on: on,
+		fn: paint(color.FgYellow), file: paint(color.FgGreen), bad: paint(color.FgRed),
+		dim: paint(color.Faint), head: paint(color.Bold), ok: paint(color.FgCyan),
+	}
+}

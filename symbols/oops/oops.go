@@ -18,6 +18,9 @@ type Oops struct {
 	Frames []Frame // main stack, innermost first, RIP lines of nested blocks included
 	Traces []Trace // every stack of the report in order, the main one among them
 	Main   int     // index of the main stack in Traces, -1 if there is none
+	Blocks []Block // register blocks outside of any stack, such as the one behind the end mark
+
+	Executor *Executor // nil if the crashing task was no test process
 
 	Head       string // the line that opened the crash, prefix off
 	Start, End int    // byte range of the crash in the text given

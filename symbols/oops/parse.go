@@ -1,7 +1,149 @@
 package oops
 
+import (
+	"bytes"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+)
+
 // Parse gives every crash in a piece of console text, in the order of their heads.
 // Shape: text is a serial log, dmesg output or records of the log buffer, whole or in part.
 func Parse(text []byte) []Oops {
-	return nil
+	var all []Oops
+	for o := range Crashes(bytes.NewReader(text)) {
+		all = append(all, o)
+	}
+	slices.SortStableFunc(all, func(a, b Oops) int { return a.Start - b.Start })
+	panics := lastPanic(text)
+	noise := isNoise(text)
+	for i := range all {
+		all[i].Panicked = panics >= all[i].Start
+		all[i].Suppressed = noise
+	}
+	return all
+}
+
+// Crashes gives every crash in a stream of console text, each when its report
+// is complete: at the next head of the same context or at the end.
+// Errors: what the reader says other than io.EOF, after the crashes before it.
+func Crashes(r io.Reader) iter.Seq2[Oops, error] {
+	return func(yield func(Oops, error) bool) {
+		var ready []*segment
+		g := segmenter{done: func(s *segment) { ready = append(ready, s) }}
+		drain := func() bool {
+			for _, s := range ready {
+				if !yield(s.oops(), nil) {
+					return false
+				}
+			}
+			ready = ready[:0]
+			return true
+		}
+		for l, err := range Lines(r) {
+			if err != nil {
+				g.flush()
+				if drain() {
+					yield(Oops{}, err)
+				}
+				return
+			}
+			g.line(l)
+			if !drain() {
+				return
+			}
+		}
+		g.flush()
+		drain()
+	}
+}
+
+// oops reads a gathered report.
+func (s *segment) oops() Oops {
+	o := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Start: s.start, End: s.end}
+	own := s.entries
+	if s.own > 0 {
+		own = own[:s.own]
+	}
+	o.describe(s.head, own)
+	if s.cut {
+		o.corrupt("report is longer than what is kept of one")
+	}
+	o.Traces, o.Blocks = stacks(s.entries)
+	o.chooseMain()
+	o.fillTask(own)
+	var b bytes.Buffer
+	for i := range s.entries {
+		b.WriteString(s.entries[i].text)
+		b.WriteByte('\n')
+	}
+	o.Report = b.Bytes()
+	return o
+}
+
+// chooseMain takes the first call trace as the stack of the crash, else the
+// first stack of any kind: some reports print theirs without that line.
+func (o *Oops) chooseMain() {
+	for i := range o.Traces {
+		if o.Traces[i].Kind == CallTrace {
+			o.Main = i
+			break
+		}
+	}
+	if o.Main < 0 && len(o.Traces) > 0 {
+		o.Main = 0
+	}
+	if o.Main < 0 {
+		return
+	}
+	t := &o.Traces[o.Main]
+	o.Frames = t.Frames
+	for i := range t.Blocks {
+		if !t.Blocks[i].User {
+			o.RIP = t.Blocks[i].RIP
+			break
+		}
+	}
+}
+
+// fillTask takes the first CPU line of the report.
+func (o *Oops) fillTask(lines []entry) {
+	for i := range lines {
+		if lines[i].kind == cpuLine {
+			o.Task = parseTask(lines[i].text)
+			break
+		}
+	}
+	o.Executor = executorOf(o.Comm)
+}
+
+// executorOf reads the command name of a test process.
+// Sample: syz.3.584
+func executorOf(comm string) *Executor {
+	f := strings.Split(comm, ".")
+	if len(f) != 3 || f[0] != "syz" || !allDigits(f[1]) || !allDigits(f[2]) {
+		return nil
+	}
+	return &Executor{Proc: atoi(f[1]), ID: atoi(f[2])}
+}
+
+// lastPanic gives the offset of the last panic line, -1 if there is none.
+func lastPanic(text []byte) int {
+	return bytes.LastIndex(text, []byte("Kernel panic - not syncing"))
+}
+
+// isNoise says whether the test system itself broke down, which makes what the
+// kernel says about it worthless.
+func isNoise(text []byte) bool {
+	for _, s := range []string{
+		"fatal error: runtime: out of memory", "fatal error: runtime: cannot allocate memory", "fatal error: out of memory",
+		"fatal error: unexpected signal during runtime execution", "signal SIGBUS: bus error", "SYZFAIL: SIGBUS",
+		"*** stack smashing detected ***: terminated",
+	} {
+		if bytes.Contains(text, []byte(s)) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,61 @@
+package oops
+
+import "strings"
+
+// A head is one kind of line that opens a report.
+type head struct {
+	mark   string   // text that every such line holds
+	ignore []string // lines with one of these are no crash
+	forms  []form   // the first that fits words the title; the last is the catch-all
+}
+
+// A form is one wording of a head.
+type form struct {
+	sample string  // a line it is for
+	match  pattern // on the line of the head
+	then   pattern // on some line of the report behind the head, if not empty
+
+	// title and alts are templates: {frame} is the guilty function, the other
+	// names are holes of match and then.
+	title string
+	alts  []string
+
+	class Class
+	route route    // where the guilty function is looked for; nil if the title needs none
+	skip  []string // functions without blame here, in addition to the usual
+	all   bool     // nobody is without blame but those in skip
+	pick  picker   // nil means pickFirst
+
+	bare    bool   // such a report has no stack
+	broken  string // why a report that only fits this form is cut; empty if it is whole
+	joins   bool   // continues a report that is open, opens one if none is
+	context bool   // only a consequence of the report before it, if there is one
+}
+
+// matchHead finds the first head of the tables in a line.
+func matchHead(line string) *head {
+	for _, table := range headTables() {
+		for i := range table {
+			h := &table[i]
+			if strings.Contains(line, h.mark) && !h.ignores(line) {
+				return h
+			}
+		}
+	}
+	return nil
+}
+
+func (h *head) ignores(line string) bool {
+	for _, s := range h.ignore {
+		if _, ok := pattern(s).find(line); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// headTables lists the tables in the order they are asked: what names its
+// reporter precisely before the words that many reporters share.
+func headTables() [][]head {
+	return [][]head{heads}
+}

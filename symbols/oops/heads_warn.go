@@ -1,0 +1,109 @@
+package oops
+
+// WARN() and what else says WARNING:.
+
+var ignoredWARNING = []string{
+	"WARNING: the mand mount option is being deprecated",
+	"WARNING: The mand mount option is being deprecated",
+	"WARNING: fbcon: Driver",
+	"WARNING: *USES WIRELESS EXTENSIONS",
+	"WARNING: *uses wireless extensions",
+	"WARNING: Unprivileged eBPF is enabled",
+	"WARNING: *CPU*not running at full",
+	"WARNING: `*uses*",
+}
+
+var warnRoute = faultRoute
+
+// warnForms are WARN() at known places, then at any place. The place may stand
+// before or, since 6.19, without the CPU.
+var warnForms = []form{
+	{
+		sample: "WARNING: CPU: 0 PID: 84 at lib/debugobjects.c:514 debug_print_object+0xe8/0x130",
+		match:  "WARNING: *lib/debugobjects.c",
+		title:  "WARNING: ODEBUG bug in {frame}", class: WARN, route: traceRoute, skip: []string{"debug_"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at mm/usercopy.c:77 usercopy_warn+0x1/0x2",
+		match:  "WARNING: *mm/usercopy.c:* usercopy_warn",
+		title:  "WARNING: bad usercopy in {frame}", class: WARN, route: warnRoute, skip: []string{"usercopy", "check_heap"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at lib/kobject.c:244 kobject_add_internal+0x1/0x2",
+		match:  "WARNING: *lib/kobject.c:* kobject_",
+		title:  "WARNING: kobject bug in {frame}", class: WARN, route: warnRoute, skip: []string{"kobject_"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at fs/proc/generic.c:361 proc_register+0x1/0x2",
+		match:  "WARNING: *fs/proc/generic.c:* proc_register",
+		title:  "WARNING: proc registration bug in {frame}", class: WARN, route: warnRoute, skip: []string{"proc_"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 113 at lib/refcount.c:25 refcount_warn_saturate+0x97/0x110",
+		match:  "WARNING: *lib/refcount.c",
+		title:  "WARNING: refcount bug in {frame}", class: WARN, route: warnRoute, skip: []string{"refcount", "kobject_"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at kernel/locking/lockdep.c:4000 lock_release+0x1/0x2",
+		match:  "WARNING: *kernel/locking/lockdep.c:* lock_",
+		title:  "WARNING: locking bug in {frame}", class: Lockdep, route: warnRoute, skip: []string{"lock_"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at kernel/locking/lockdep.c:873 register_lock_class+0x1/0x2",
+		match:  "WARNING: *kernel/locking/lockdep.c",
+		title:  "WARNING: locking bug in {frame}", class: Lockdep, route: warnRoute, skip: []string{"lock"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at mm/vmalloc.c:3 __vmalloc_node_range+0x1/0x2",
+		match:  "WARNING: *mm/vmalloc.c:* __vmalloc_node",
+		title:  "WARNING: zero-size vmalloc in {frame}", class: WARN, route: warnRoute, skip: []string{"vmalloc"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at mm/slab_common.c:996 kmalloc_slab+0x1/0x2",
+		match:  "WARNING: *mm/*.c:* *malloc",
+		title:  "WARNING: kmalloc bug in {frame}", class: WARN, route: warnRoute, skip: []string{"kmalloc", "kcalloc", "kzalloc", "krealloc", "slab", "kmem", "kvmalloc", "memdup"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 1 at drivers/usb/core/urb.c:345 usb_submit_urb+0x1/0x2",
+		match:  "WARNING: *usb/core/urb.c:* usb_submit_urb",
+		title:  "WARNING in {frame}/usb_submit_urb", class: WARN, route: warnRoute, skip: []string{"usb_submit_urb", "usb_start_wait_urb", "usb_bulk_msg", "usb_interrupt_msg", "usb_control_msg"},
+	},
+	{
+		sample: "WARNING: CPU: 0 PID: 84 at /build/crashme/crashme.c:138 c_warn+0x37/0x50 [crashme]",
+		match:  "WARNING: * at *:{num} {func}",
+		title:  "WARNING in {frame}", class: WARN, route: warnRoute,
+	},
+	{
+		sample: "WARNING: lib/debugobjects.c:615 at 0x0, CPU#1: kworker/1:3/17677",
+		match:  "WARNING: {word}:{num} at *CPU#{num}",
+		title:  "WARNING in {frame}", class: WARN, route: warnRoute,
+	},
+	{
+		sample: "WARNING: CPU: 3 PID: 1975 at fs/locks.c:241",
+		match:  "WARNING: CPU: * at *:{num}",
+		title:  "WARNING in {frame}", class: WARN, route: warnRoute,
+	},
+}
+
+var otherWarnForms = []form{
+	{
+		sample: "WARNING: kernel stack regs at ffff8801db107a78 in syz-executor0:13571 has bad 'bp' value 0000000000000001",
+		match:  "WARNING: kernel stack {kind} at * has bad",
+		title:  "WARNING: kernel stack {kind} has bad value", class: WARN, bare: true,
+	},
+	{
+		sample: "WARNING: kernel stack frame pointer at ffff8801db107a78 in sh:13571 has bad value",
+		match:  "WARNING: kernel stack frame pointer at * has bad",
+		title:  "WARNING: kernel stack frame pointer has bad value", class: WARN, bare: true,
+	},
+	{
+		sample: "usb 5-1: WARNING: ath10k USB support is incomplete, don't expect anything to work!",
+		match:  "WARNING: {text}",
+		title:  "WARNING: {text}", class: WARN, bare: true,
+	},
+	{
+		sample: "WARNING:",
+		match:  "WARNING:",
+		title:  "WARNING: corrupted", class: WARN, bare: true, broken: "head line is cut",
+	},
+}

@@ -1,0 +1,139 @@
+package oops
+
+import "strings"
+
+// A picker chooses the function a crash is named after from those on its route.
+// Shape: the first name is the title's, the others are for alternative titles.
+type picker func(funcs []string) []string
+
+// pickFirst names the innermost function.
+func pickFirst(funcs []string) []string {
+	if len(funcs) == 0 {
+		return nil
+	}
+	return syscallNames(funcs[0])
+}
+
+// syscallNames gives the shorter names of a system call's entry function, the
+// shortest first: builds differ in which of them survives inlining.
+func syscallNames(name string) []string {
+	names := []string{name}
+	prefixes := []string{"__sys_", "sys_", "ksys_", "SYSC_", "SyS_", "compat_SYSC_", "compat_SyS_", "__x64_", "__ia32_", "__arm64_", "__riscv_", "__se_", "__do_"}
+	_ = prefixes
+	for range 4 {
+		short, ok := shorter(names[0])
+		if !ok {
+			break
+		}
+		names = append([]string{short}, names...)
+	}
+	return names
+}
+
+func shorter(name string) (string, bool) {
+	for _, p := range []string{"__se_sys_", "__do_sys_"} {
+		if rest, ok := strings.CutPrefix(name, p); ok {
+			return "sys_" + rest, true
+		}
+	}
+	for _, p := range []string{"sys_", "ksys_", "SYSC_", "SyS_", "compat_SYSC_", "compat_SyS_"} {
+		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// anchors are functions that dispatch to many others. A stall is sampled
+// anywhere inside a loop, so it is named after what the dispatcher called.
+var anchors = []string{
+	"process_one_work", "do_syscall_", "do_fast_syscall_", "do_int80", "sysenter_dispatch", "tracesys_phase2", "el0_svc", "invoke_syscall", "ret_fast_syscall",
+	"entry_SYSCALL", "system_call_fast", "int_ret_from_sys_call", "x64_sys_call", "ia32_sys_call", "syscall_handler", "do_trap_ecall",
+	"netif_receive_skb", "do_softirq", "handle_softirqs", "call_timer_fn", "_run_timers", "run_timer_softirq", "hrtimer_run", "run_ksoftirqd", "smpboot_thread_fn",
+	"^handle_irq", "^do_IRQ", "^call_on_stack", "^kthread$", "^kernel_thread", "^ret_from_fork", "^loop_kthread", "^task_work_run",
+	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "ioctl$", "^vfs_read", "^vfs_write", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
+	"^sock_sendmsg", "^__sock_sendmsg", "^sock_recvmsg", "^sock_do_ioctl", "^call_read_iter", "^call_write_iter", "^netlink_unicast", "smp_call_function",
+	"^rtnetlink_rcv_msg", "^genl_", "^nfnetlink_rcv", "^netlink_dump", "^__sys_bind", "^__sys_connect", "^__sys_setsockopt", "^__sys_getsockopt", "^do_sock_setsockopt", "^__fput",
+}
+
+// pickStall names a stall after the function below the first dispatcher.
+func pickStall(funcs []string) []string {
+	prev := ""
+	for _, f := range funcs {
+		if isAnchor(f) {
+			if strings.Contains(f, "smp_call_function") {
+				if f == "smp_call_function" {
+					return []string{f}
+				}
+				return []string{"smp_call_function", f}
+			}
+			if prev == "" {
+				return nil
+			}
+			return stallNames(prev)
+		}
+		prev = f
+	}
+	if prev == "" {
+		return nil
+	}
+	return stallNames(prev)
+}
+
+func stallNames(name string) []string {
+	for _, p := range []string{"__x64_", "__ia32_", "__arm64_"} {
+		if rest, ok := strings.CutPrefix(name, p); ok {
+			return []string{rest, name}
+		}
+	}
+	return syscallNames(name)
+}
+
+func isAnchor(f string) bool {
+	for _, a := range anchors {
+		if matchName(a, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// waiters are the functions a blocked task stands in whatever it waits for.
+var waiters = []string{"sched", "_lock", "_slowlock", "down", "rwsem", "completion", "kthread", "wait", "synchronize", "context_switch", "__switch_to", "cancel_delayed_work", "rcu_barrier"}
+
+// pickHung names a hung task after what it waits for: for the few locks that
+// stop half of the kernel after the lock, else after the innermost function
+// that is not about waiting.
+func pickHung(funcs []string) []string {
+	for _, f := range funcs {
+		switch {
+		case strings.HasPrefix(f, "synchronize_"), strings.HasPrefix(f, "__synchronize_"):
+			if strings.Contains(f, "rcu") || f == "synchronize_net" {
+				return unique([]string{"synchronize_rcu", f})
+			}
+		case f == "rtnl_lock", f == "rtnl_lock_killable":
+			return unique([]string{"rtnl_lock", f})
+		}
+	}
+	skip := skipList{extra: waiters}
+	for _, f := range funcs {
+		if !skip.has(f) {
+			return []string{f}
+		}
+	}
+	return nil
+}
+
+func unique(s []string) []string {
+	out := s[:0]
+	for _, v := range s {
+		seen := false
+		for _, o := range out {
+			seen = seen || o == v
+		}
+		if !seen {
+			out = append(out, v)
+		}
+	}
+	return out
+}

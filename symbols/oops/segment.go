@@ -1,0 +1,135 @@
+package oops
+
+// maxReport bounds the lines kept of one report. What follows is dropped and
+// the report is marked as cut.
+const maxReport = 4000
+
+// segment is the lines of one report, as they come.
+type segment struct {
+	head    *head
+	caller  string // caller id of the head line; "" if the log has none
+	entries []entry
+	start   int  // byte offset of the head line
+	end     int  // byte offset behind the last line taken
+	own     int  // lines that are the report itself: a panic that only follows from it comes after
+	stacked bool // a stack or register block was seen
+	allCPUs bool // backtraces of other CPUs belong to the report
+	cut     bool // lines were dropped
+}
+
+// segmenter gathers reports from a stream of lines.
+// Shape: with caller ids one report per caller may be open, so that reports of
+// two CPUs do not mix; without them one at all.
+type segmenter struct {
+	open []*segment
+	done func(*segment)
+}
+
+// line takes the next line. A head closes the report of its caller and opens
+// one, unless it only goes on about what is open already.
+func (g *segmenter) line(l Line) {
+	h := matchHead(l.Text)
+	for _, s := range g.open {
+		if h != nil && s.caller == l.Prefix.Caller {
+			if !s.continues(h, l.Text) {
+				g.close(s)
+				break
+			}
+			h = nil
+		}
+	}
+	for _, s := range g.open {
+		if s.wants(&l) {
+			s.add(&l)
+		}
+	}
+	if h == nil {
+		return
+	}
+	s := &segment{head: h, caller: l.Prefix.Caller, start: l.Off}
+	s.add(&l)
+	g.open = append(g.open, s)
+}
+
+// flush closes every open report.
+func (g *segmenter) flush() {
+	for len(g.open) > 0 {
+		g.close(g.open[0])
+	}
+}
+
+func (g *segmenter) close(s *segment) {
+	kept := g.open[:0]
+	for _, o := range g.open {
+		if o != s {
+			kept = append(kept, o)
+		}
+	}
+	g.open = kept
+	g.done(s)
+}
+
+// wants says whether a line belongs to the report. With caller ids only lines
+// of the same caller do, and those of other CPUs once they were asked for theirs.
+func (s *segment) wants(l *Line) bool {
+	return s.caller == l.Prefix.Caller || s.allCPUs && len(l.Prefix.Caller) > 0 && l.Prefix.Caller[0] == 'C'
+}
+
+func (s *segment) add(l *Line) {
+	s.end = l.Off + len(l.Raw)
+	if len(s.entries) >= maxReport {
+		s.cut = true
+		return
+	}
+	e := readLine(l.Text)
+	switch {
+	case e.kind == ipLine || e.kind == startLine:
+		s.stacked = true
+	case sendsNMI(l.Text):
+		s.allCPUs = true
+	}
+	s.entries = append(s.entries, e)
+}
+
+// continues says whether a head goes on about the open report: the die line
+// behind the fault, or the panic the report ends in.
+func (s *segment) continues(h *head, text string) bool {
+	f, _ := h.choose(text)
+	if f == nil {
+		return false
+	}
+	switch {
+	case f.class == Panic && !s.stacked:
+		return true
+	case f.class == Panic && isConsequence(text):
+		if s.own == 0 {
+			s.own = len(s.entries)
+		}
+		return true
+	case f.joins:
+		first, _ := s.head.choose(s.entries[0].text)
+		return !s.stacked && first != nil && (first.class == Die || first.class == BUG)
+	}
+	return false
+}
+
+// consequences are the panics that a report before them decided on.
+var consequences = []pattern{
+	"panic_on_warn set", "Fatal exception", "hung_task: blocked tasks", "softlockup: hung tasks", "panic_on_oom", "RCU Stall",
+	"Hard LOCKUP", "Machine halted", "kernel stack overflow", "Fatal hardware", "Attempted to kill init!", "Attempted to kill the idle task",
+	"oops=panic", "System is deadlocked on memory", "kfence.fault", "kmsan.panic", "kernel: panic_on", "Oops",
+}
+
+func isConsequence(text string) bool {
+	for _, c := range consequences {
+		if _, ok := c.find(text); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func sendsNMI(text string) bool {
+	_, ok := pattern("Sending NMI from CPU").find(text)
+	return ok
+}

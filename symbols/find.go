@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ktrap/symbols/elffile"
@@ -22,10 +23,8 @@ var debugRoots = []string{"/usr/lib/debug", "/usr/lib/debug/usr"}
 // Errors: wraps ErrNotFound and names the files that were looked at.
 func FindVmlinux(release, buildID string, dirs []string) (string, error) {
 	c := chooser{what: "vmlinux", release: release, buildID: buildID}
-	for _, p := range vmlinuxPlaces(release, buildID, dirs) {
-		if c.try(p) {
-			break
-		}
+	if slices.ContainsFunc(vmlinuxPlaces(release, buildID, dirs), c.try) {
+
 	}
 	return c.result()
 }

@@ -3,6 +3,7 @@ package symbols
 import (
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -38,10 +39,8 @@ func FindModule(release, name, buildID string, dirs []string) (string, error) {
 func (m *ModuleFinder) Find(name, buildID string) (string, error) {
 	m.once.Do(m.index)
 	c := chooser{what: "module " + name, buildID: buildID}
-	for _, p := range append(m.files[moduleName(name)], buildIDPlaces(buildID)...) {
-		if c.try(p) {
-			break
-		}
+	if slices.ContainsFunc(append(m.files[moduleName(name)], buildIDPlaces(buildID)...), c.try) {
+
 	}
 	return c.result()
 }

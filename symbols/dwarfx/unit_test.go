@@ -2,6 +2,7 @@ package dwarfx
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 )
 
@@ -38,17 +39,17 @@ func TestAUnitIsOpenedAndItsEntriesWalked(t *testing.T) {
 	}
 	b := u.Buf(h.First)
 	u.SkipAttrs(&b, u.Next(&b))
-	var names string
+	var names strings.Builder
 	for a := u.Next(&b); a != nil; a = u.Next(&b) {
 		start := b
 		var e Entry
 		u.Read(&b, a, &e)
-		names += u.String(e.Name)
+		names.WriteString(u.String(e.Name))
 		u.SkipEntry(&start, a)
 		b = start
 	}
-	if names != "fg" || b.Err() != nil {
-		t.Errorf("walked %q, %v", names, b.Err())
+	if names.String() != "fg" || b.Err() != nil {
+		t.Errorf("walked %q, %v", names.String(), b.Err())
 	}
 }
 

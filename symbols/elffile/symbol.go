@@ -128,8 +128,8 @@ func cString(table string, off uint32) string {
 		return ""
 	}
 	s := table[off:]
-	if i := strings.IndexByte(s, 0); i >= 0 {
-		return s[:i]
+	if before, _, ok := strings.Cut(s, "\x00"); ok {
+		return before
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ const (
 	NoRow                           // no table covers the pc and there is no frame pointer
 	UndefinedCode                   // the tables say that this code cannot be unwound
 	Unreadable                      // the stack cannot be read; Err says where
+	BadRegs                         // what should be saved registers is something else
 	UnknownReg                      // the row needs a register that is not known
 	NotIncreasing                   // the caller's frame lies below its callee's
 	Cycle                           // the walk came back to a frame it had passed
@@ -23,7 +24,7 @@ const (
 
 var reasonTexts = [...]string{
 	"", "pc is not code", "no unwind information", "code is marked as not unwindable",
-	"stack unreadable", "frame depends on a lost register", "stack goes in the wrong direction",
+	"stack unreadable", "saved registers make no sense", "frame depends on a lost register", "stack goes in the wrong direction",
 	"stack runs in a circle", "too many frames",
 }
 

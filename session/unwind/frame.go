@@ -46,7 +46,7 @@ const (
 	Given  Source = iota // the registers the walk started from
 	ORC                  // the kernel's own unwind tables
 	CFI                  // .debug_frame
-	Popped               // the pc was no code: a call through a bad pointer, returned from by hand
+	Popped               // the return address on top of the stack, as the pc was no code or in a retpoline
 	FP                   // the chain of frame pointers
 	Guess                // a word on the stack that looks like a return address
 )

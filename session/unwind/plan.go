@@ -50,7 +50,7 @@ func (w *walk) choose(f *Frame) (cfi.Row, Source, *StopError) {
 		return row, CFI, nil
 	}
 	if ok {
-		return cfi.Row{}, 0, &StopError{PC: f.PC, Reason: UndefinedCode}
+		return w.chooseUndefined(f)
 	}
 	if w.Text == nil {
 		return w.chooseOutside(f)
@@ -58,15 +58,33 @@ func (w *walk) choose(f *Frame) (cfi.Row, Source, *StopError) {
 	return w.chooseFP(f, NoRow)
 }
 
+// chooseUndefined handles code that the kernel declares not unwindable. Mostly
+// these are retpolines, which have either pushed nothing but return addresses
+// or replaced the last one by the function they are to call.
+func (w *walk) chooseUndefined(f *Frame) (cfi.Row, Source, *StopError) {
+	if f.Interrupted || f.Source == Popped {
+		if w.returnsToText(f) {
+			return popRow(), Popped, nil
+		}
+	} else if row, ok := lookup(w.ORC, f.PC); ok && row.Kind == cfi.Call {
+		f.Interrupted = true // no call pushed it: it is about to run
+		return row, ORC, nil
+	}
+	return cfi.Row{}, 0, &StopError{PC: f.PC, Reason: UndefinedCode}
+}
+
+// returnsToText reports whether a return address is on top of the stack.
+func (w *walk) returnsToText(f *Frame) bool {
+	ret, err := word(w.mem, f.SP())
+	return err == nil && w.isText(addr.Addr(ret)-1)
+}
+
 // chooseOutside handles a pc that is in no text. After a call through a bad
 // pointer the return address is still on top of the stack, as nothing has
 // run since; else it may be generated code, which keeps frame pointers.
 func (w *walk) chooseOutside(f *Frame) (cfi.Row, Source, *StopError) {
-	if f.Interrupted {
-		ret, err := word(w.mem, f.SP())
-		if err == nil && w.isText(addr.Addr(ret)-1) {
-			return popRow(), Popped, nil
-		}
+	if f.Interrupted && w.returnsToText(f) {
+		return popRow(), Popped, nil
 	}
 	if !f.PC.Kernel() {
 		return cfi.Row{}, 0, &StopError{PC: f.PC, Reason: NotCode}
@@ -84,7 +102,7 @@ func (w *walk) chooseFP(f *Frame, otherwise Reason) (cfi.Row, Source, *StopError
 		return cfi.Row{Kind: cfi.End}, FP, nil
 	case !addr.Addr(bp).Kernel():
 		return cfi.Row{}, 0, &StopError{PC: f.PC, Reason: otherwise}
-	case bp&1 != 0:
+	case bp&1 != 0 && w.ORC == nil:
 		return encodedRegsRow(), FP, nil
 	}
 	return fpRow(), FP, nil

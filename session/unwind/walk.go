@@ -73,13 +73,9 @@ func (w *walk) caller(f *Frame, st step) (Frame, *StopError) {
 	}
 	next.PC = addr.Addr(next.Regs.PC())
 	if next.Kind != cfi.Call {
-		next.RegsAt = addr.Addr(st.cfa)
-		cs, err := word(w.mem, next.RegsAt+csOffset(next.Kind))
-		if err != nil {
-			return Frame{}, stopOf(f, err)
+		if stop := w.enter(f, &next, addr.Addr(st.cfa)); stop != nil {
+			return Frame{}, stop
 		}
-		// From 6.9 on the upper bits of the word belong to FRED.
-		next.User = cs&3 != 0
 	}
 	if reason := w.suspect(f, &next, st); reason != 0 {
 		return Frame{}, &StopError{PC: f.PC, Reason: reason}
@@ -87,12 +83,36 @@ func (w *walk) caller(f *Frame, st step) (Frame, *StopError) {
 	return next, nil
 }
 
-func csOffset(k cfi.Kind) addr.Addr {
-	if k == cfi.PartialRegs {
-		return cfi.IretFrameCS
+// Selectors of kernel code in saved registers.
+const (
+	kernelCS    = 0x10
+	kernelCSXen = 0xe030
+)
+
+// enter completes a frame whose registers were saved at a place, when the
+// kernel was entered from it: by an exception, an interrupt or a system call.
+func (w *walk) enter(f, next *Frame, at addr.Addr) *StopError {
+	off := addr.Addr(cfi.PtRegsCS)
+	if next.Kind == cfi.PartialRegs {
+		off = cfi.IretFrameCS
 	}
-	return cfi.PtRegsCS
+	cs, err := word(w.mem, at+off)
+	if err != nil {
+		return stopOf(f, err)
+	}
+	next.RegsAt = at
+	// From 6.9 on the upper bits of the word belong to FRED.
+	switch cs &= 0xffff; {
+	case cs&3 == 3 && (!next.PC.Kernel() || next.PC&^0xfff == vsyscall):
+		next.User = true
+	case cs != kernelCS && cs != kernelCSXen:
+		return &StopError{PC: f.PC, Reason: BadRegs}
+	}
+	return nil
 }
+
+// vsyscall is the page that user mode may execute in the kernel half.
+const vsyscall = 0xffffffffff600000
 
 // suspect says what is wrong with the caller that a step came up with.
 func (w *walk) suspect(f, next *Frame, st step) Reason {

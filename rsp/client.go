@@ -1,14 +1,13 @@
 package rsp
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 )
-
-var errTODO = errors.New("not written yet")
 
 // ClientOptions are the wishes of a client's owner. Nil means all defaults.
 // The callbacks run on the goroutine of Run and must not wait for a reply.
@@ -17,53 +16,170 @@ type ClientOptions struct {
 	Record    *Recorder
 	OnStop    func(StopReply)   // the machine stopped, also unasked
 	OnRefused func(error)       // the stub would not resume; the machine stands where it stood
-	OnOutput  func(text []byte) // console output (O packets), decoded
+	OnOutput  func(text []byte) // console output (O packets) that no Monitor waits for, decoded
 	OnNotify  func(body []byte) // notifications
 	OnClose   func(error)       // the connection ended; called once
 
 	AllowKill        bool          // let k and vKill through, which end QEMU
 	Limit            int           // largest packet taken; 0: DefaultLimit
-	Depth            int           // memory reads in flight; 0: 8
+	Depth            int           // memory reads in flight; 0: 8, and 1 on a serial line
 	HandshakeTimeout time.Duration // how long a stub may be silent at first; 0: 3 s
 }
 
+// Limits of patience.
+const (
+	maxResends          = 5 // of a packet that arrives damaged, in each direction
+	defaultDepth        = 8 // where QEMU's throughput peaks
+	defaultHelloTimeout = 3 * time.Second
+)
+
 // Client is the debugger's side of a link to a stub. Its methods may be used
 // from several goroutines at once.
+//
+// Requests form one queue. One of them is outstanding at a time, except memory
+// reads, which overtake nothing but are sent several at once. Each request
+// names the thread it is about; Hg is sent only when the stub's selection is
+// another one or unknown, as it is after every stop.
+//
+// Goroutines: Run reads on its caller's goroutine and starts one that writes,
+// which has ended when Run returns. Nothing else starts any.
 type Client struct {
 	Commands
+	o     ClientOptions // immutable
+	rw    io.ReadWriteCloser
+	rd    *Reader // owned by Run
+	out   *outbox
+	depth int // guarded by mu
+
+	// mu guards all below: the loop, the worker and the gdb side queue
+	// requests, the reader completes them.
+	mu        sync.Mutex
+	queue     []*request // not sent yet, in order
+	flight    []*request // sent, waiting for replies, in order
+	owner     *Batch     // whose requests alone are sent; nil: everybody's
+	selected  ThreadID   // what the stub's Hg is, if known
+	known     bool
+	run       runState
+	interrupt bool // wanted as soon as the queued resume is sent
+	greeting  bool // a stop nobody asked for is no news yet
+	noAck     bool
+	features  Features
+	end       error // why no request is taken any more
+	closing   bool  // Close was called
+	closed    bool  // OnClose was called
 }
 
+type runState uint8
+
+const (
+	halted   runState = iota
+	resuming          // a resume is queued
+	running           // a resume is with the stub
+)
+
 // NewClient returns a client that talks over rw, which it closes at the end.
-func NewClient(rw io.ReadWriteCloser, o *ClientOptions) *Client { return &Client{} }
+func NewClient(rw io.ReadWriteCloser, o *ClientOptions) *Client {
+	c := &Client{rw: rw, out: newOutbox(), greeting: true}
+	if o != nil {
+		c.o = *o
+	}
+	if c.o.Log == nil {
+		c.o.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.o.HandshakeTimeout <= 0 {
+		c.o.HandshakeTimeout = defaultHelloTimeout
+	}
+	if c.depth = c.o.Depth; c.depth <= 0 {
+		c.depth = defaultDepth
+	}
+	// A lost byte would hand the reply of one read to another.
+	if _, lossy := rw.(*serialLine); lossy {
+		c.depth = 1
+	}
+	c.rd = NewReader(rw, c.o.Limit)
+	c.features.PacketSize = defaultPacketSize
+	c.Commands = Commands{c: c}
+	return c
+}
 
-// Run carries bytes until the stream ends; see ClientOptions for the callbacks.
-// The owner calls it in a goroutine, before anything else.
-func (c *Client) Run() error { return errTODO }
+// Run carries bytes until the stream ends or Close is called, and returns why,
+// nil after Close. The owner calls it in a goroutine, before anything else.
+func (c *Client) Run() error {
+	var wg sync.WaitGroup
+	var writeErr error
+	wg.Go(func() {
+		if writeErr = c.out.drain(c.rw); writeErr != nil {
+			c.rw.Close() // wakes the reader, which then reports the cause
+		}
+	})
+	err := c.read()
+	closeErr := c.rw.Close()
+	c.out.close()
+	wg.Wait()
+	switch {
+	case writeErr != nil:
+		err = fmt.Errorf("write to stub: %w", writeErr)
+	case err == io.EOF:
+		err = errors.New("stub closed the connection")
+	default:
+		err = errors.Join(fmt.Errorf("read from stub: %w", err), ignoreClosed(closeErr))
+	}
+	return c.shut(err)
+}
 
-// Handshake opens the dialogue.
-func (c *Client) Handshake(ctx context.Context) (Features, error) { return Features{}, errTODO }
+// Close ends the connection as it is: the machine stays in its state, its
+// breakpoints stay set. Use Detach before to leave a machine that runs.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	again := c.closing
+	c.closing = true
+	c.mu.Unlock()
+	err := ignoreClosed(c.rw.Close())
+	c.shut(errors.New("closed by ktrap"))
+	if again {
+		return nil
+	}
+	return err
+}
 
-// Features is what the handshake found.
-func (c *Client) Features() Features { return Features{} }
+// shut fails whatever waits, once, and tells the owner. It returns the error
+// of Run: nil when the owner closed the client.
+func (c *Client) shut(reason error) error {
+	c.mu.Lock()
+	byOwner, first := c.closing, !c.closed
+	c.closed = true
+	end := fmt.Errorf("%w: %w", ErrClosed, reason)
+	if first {
+		c.end = end
+	}
+	end = c.end
+	var done []outcome
+	for _, q := range append(c.flight, c.queue...) {
+		done = append(done, q.result(nil, end))
+	}
+	c.flight, c.queue, c.owner = nil, nil, nil
+	c.run = halted
+	c.mu.Unlock()
+	finishAll(done)
+	if first && c.o.OnClose != nil {
+		c.o.OnClose(end)
+	}
+	if byOwner {
+		return nil
+	}
+	return end
+}
 
-// Resume sends a packet that lets the machine run: vCont;..., c, s and so on.
-// The stop comes to OnStop; until then requests fail with ErrRunning.
-func (c *Client) Resume(body []byte) error { return errTODO }
+// Features is what the handshake found. Callers must not change its map.
+func (c *Client) Features() Features {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.features
+}
 
-// Interrupt asks a running machine to stop; the stop comes to OnStop.
-func (c *Client) Interrupt() error { return errTODO }
-
-// Running reports whether a resume waits for its stop.
-func (c *Client) Running() bool { return false }
-
-// Close ends the connection as it is: the machine stays in its state.
-func (c *Client) Close() error { return errTODO }
-
-// Atomically runs f while no other user's request gets between its own.
-// Physical memory mode is off again when it returns.
-func (c *Client) Atomically(ctx context.Context, f func(*Batch) error) error { return errTODO }
-
-// Batch is exclusive use of a client.
-type Batch struct {
-	Commands
+// Running reports whether a resume is queued or waits for its stop.
+func (c *Client) Running() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.run != halted
 }

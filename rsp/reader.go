@@ -56,6 +56,7 @@ func (r *Reader) Skipped() int { return r.skipped }
 // Errors: ErrChecksum for a damaged packet; *SyntaxError or ErrTooLong for one
 // that arrived whole but cannot be taken. After these three the reader stands
 // behind the packet and can be used on. All others come from the stream.
+// A notification that cannot be taken is skipped.
 func (r *Reader) Next() (Message, error) {
 	for {
 		switch r.state {
@@ -78,7 +79,12 @@ func (r *Reader) Next() (Message, error) {
 			}
 			if r.sum[r.nsum], r.nsum = b, r.nsum+1; r.nsum == len(r.sum) {
 				r.state = betweenPackets
-				return r.finish()
+				m, err := r.finish()
+				if err != nil && r.kind == Notification {
+					r.skipped += len(r.raw) + len("%#00") // not to be asked for again
+					continue
+				}
+				return m, err
 			}
 		}
 	}

@@ -1,8 +1,12 @@
 package rsp
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -14,21 +18,224 @@ type ServerOptions struct {
 	WriteTimeout time.Duration // a client that does not read for so long is dropped; 0: 10 s
 }
 
-// Server is the stub's side of a link to gdb.
-type Server struct{}
+const defaultWriteTimeout = 10 * time.Second
+
+// maxUnacked is how many packets are kept to be sent again: one reply, and the
+// output before it, of which only the last lines matter.
+const maxUnacked = 64
+
+// Server is the stub's side of a link to gdb. One goroutine calls Next; the
+// others may be called from any. It starts no goroutine.
+type Server struct {
+	o  ServerOptions // immutable
+	rw io.ReadWriteCloser
+	rd *Reader // owned by the caller of Next
+
+	damaged int // packets in a row; owned by the caller of Next
+
+	mu      sync.Mutex // the loop sends while the reader acknowledges
+	noAck   bool
+	unacked [][]byte // frames that gdb has not acknowledged, in order
+	resends int      // since it last acknowledged one
+	buf     []byte
+}
 
 // NewServer returns a server that talks over rw, which it closes at the end.
-func NewServer(rw io.ReadWriteCloser, o *ServerOptions) *Server { return &Server{} }
+func NewServer(rw io.ReadWriteCloser, o *ServerOptions) *Server {
+	s := &Server{rw: rw}
+	if o != nil {
+		s.o = *o
+	}
+	if s.o.Log == nil {
+		s.o.Log = slog.New(slog.DiscardHandler)
+	}
+	if s.o.WriteTimeout <= 0 {
+		s.o.WriteTimeout = defaultWriteTimeout
+	}
+	s.rd = NewReader(rw, s.o.Limit)
+	return s
+}
 
 // Next returns the next packet or interrupt. Acknowledgements, retransmission
-// and QStartNoAckMode are dealt with inside. The body belongs to the caller.
-func (s *Server) Next() (Message, error) { return Message{}, errTODO }
+// and QStartNoAckMode are dealt with inside, and a packet that cannot be taken
+// is answered with an error. The body belongs to the caller.
+// Errors: those of the stream, io.EOF when gdb is gone; ErrChecksum when
+// nothing arrives whole.
+func (s *Server) Next() (Message, error) {
+	for {
+		m, err := s.rd.Next()
+		switch {
+		case errors.Is(err, ErrChecksum):
+			err = s.refuse(err)
+		case err != nil && tooLongOrSyntax(err):
+			err = s.reject(err)
+		case err == nil:
+			var done bool
+			if done, err = s.take(m); done && err == nil {
+				return Message{m.Kind, bytes.Clone(m.Body)}, nil
+			}
+		}
+		if err != nil {
+			return Message{}, err
+		}
+	}
+}
+
+// take deals with a message and reports whether it is one for the owner.
+func (s *Server) take(m Message) (bool, error) {
+	s.o.Record.record(ToStub, m.Kind, m.Body)
+	switch m.Kind {
+	case Ack:
+		s.acknowledged()
+	case Nack:
+		return false, s.resend()
+	case Interrupt:
+		return true, nil
+	case Packet:
+		s.o.Log.Debug("receive", "body", wireText(m.Body))
+		s.damaged = 0
+		if err := s.ack('+'); err != nil {
+			return false, err
+		}
+		if string(m.Body) == "QStartNoAckMode" {
+			return false, s.startNoAck()
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// ack acknowledges a packet. A client that asks has read what came before.
+func (s *Server) ack(b byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b == '+' {
+		s.unacked, s.resends = nil, 0
+	}
+	if s.noAck {
+		return nil
+	}
+	return s.write([]byte{b})
+}
+
+// refuse asks for a damaged packet again.
+func (s *Server) refuse(damage error) error {
+	s.o.Log.Warn("damaged packet from gdb", "err", damage)
+	if s.damaged++; s.damaged > maxResends {
+		return fmt.Errorf("read packet of gdb, damaged %d times: %w", s.damaged, damage)
+	}
+	return s.ack('-')
+}
+
+// reject answers a packet that arrived whole and cannot be taken.
+func (s *Server) reject(reason error) error {
+	s.o.Log.Warn("unreadable packet from gdb", "err", reason)
+	if err := s.ack('+'); err != nil {
+		return err
+	}
+	const invalid = 22 // EINVAL, as QEMU says
+	return s.Send((&Error{Code: invalid}).Append(nil))
+}
+
+// startNoAck answers QStartNoAckMode. gdb still acknowledges this answer; that
+// is skipped when it comes.
+func (s *Server) startNoAck() error {
+	if err := s.Send([]byte("OK")); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noAck, s.unacked = true, nil
+	s.rd.SetNoAck(true)
+	return nil
+}
+
+func (s *Server) acknowledged() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.resends = 0; len(s.unacked) > 0 {
+		s.unacked = s.unacked[1:]
+	}
+}
+
+// resend sends the packet again that gdb refused. Those behind it are acknowledged
+// before it, because it comes behind them now.
+func (s *Server) resend() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.unacked) == 0 {
+		return nil
+	}
+	if s.resends++; s.resends > maxResends {
+		return fmt.Errorf("send packet to gdb: refused %d times: %w", s.resends, ErrChecksum)
+	}
+	frame := s.unacked[0]
+	s.unacked = append(s.unacked[1:], frame)
+	return s.write(frame)
+}
 
 // Send sends a packet.
-func (s *Server) Send(body []byte) error { return errTODO }
+func (s *Server) Send(body []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Log.Debug("send", "body", wireText(body))
+	s.o.Record.record(FromStub, Packet, body)
+	s.buf = AppendPacket(s.buf[:0], body)
+	if !s.noAck {
+		if len(s.unacked) == maxUnacked {
+			s.unacked = s.unacked[1:]
+		}
+		s.unacked = append(s.unacked, bytes.Clone(s.buf))
+	}
+	return s.write(s.buf)
+}
+
+// SendError answers with an error. It becomes E NN when it wraps an *Error that
+// has a code, the empty packet for ErrUnsupported, and else text.
+func (s *Server) SendError(err error) error {
+	if errors.Is(err, ErrUnsupported) {
+		return s.Send(nil)
+	}
+	if e, ok := errors.AsType[*Error](err); ok && e.Msg == "" {
+		return s.Send(e.Append(nil))
+	}
+	return s.Send((&Error{Msg: err.Error()}).Append(nil))
+}
+
+// SendOutput sends text for gdb to print: O packets.
+func (s *Server) SendOutput(text []byte) error {
+	const most = 4096 // of text, so that any gdb takes the packet
+	for len(text) > 0 {
+		part := text[:min(most, len(text))]
+		text = text[len(part):]
+		if err := s.Send(fmt.Appendf(nil, "O%x", part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // SendNotification sends a notification.
-func (s *Server) SendNotification(body []byte) error { return errTODO }
+func (s *Server) SendNotification(body []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Record.record(FromStub, Notification, body)
+	s.buf = AppendNotification(s.buf[:0], body)
+	return s.write(s.buf)
+}
+
+// write writes within the time that a client has to read. One that does not is
+// dropped, so that it cannot hold up the others. Called with mu held.
+func (s *Server) write(b []byte) error {
+	if d, ok := s.rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		d.SetWriteDeadline(time.Now().Add(s.o.WriteTimeout)) // a stream that cannot just blocks
+	}
+	if _, err := s.rw.Write(b); err != nil {
+		s.rw.Close()
+		return fmt.Errorf("write to gdb: %w", err)
+	}
+	return nil
+}
 
 // Close ends the connection.
-func (s *Server) Close() error { return errTODO }
+func (s *Server) Close() error { return ignoreClosed(s.rw.Close()) }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"ktrap/symbols/elffile"
@@ -23,10 +22,7 @@ var debugRoots = []string{"/usr/lib/debug", "/usr/lib/debug/usr"}
 // Errors: wraps ErrNotFound and names the files that were looked at.
 func FindVmlinux(release, buildID string, dirs []string) (string, error) {
 	c := chooser{what: "vmlinux", release: release, buildID: buildID}
-	if slices.ContainsFunc(vmlinuxPlaces(release, buildID, dirs), c.try) {
-
-	}
-	return c.result()
+	return c.choose(vmlinuxPlaces(release, buildID, dirs))
 }
 
 func vmlinuxPlaces(release, buildID string, dirs []string) []string {
@@ -70,6 +66,16 @@ type chooser struct {
 	found            string
 	hasDWARF         bool
 	tried            []string // what was there but did not fit, and why
+}
+
+// choose tries files, best place first, until one leaves nothing to wish for.
+func (c *chooser) choose(places []string) (string, error) {
+	for _, p := range places {
+		if c.try(p) {
+			break
+		}
+	}
+	return c.result()
 }
 
 // try looks at one file and reports whether the search is over.

@@ -39,10 +39,7 @@ func FindModule(release, name, buildID string, dirs []string) (string, error) {
 func (m *ModuleFinder) Find(name, buildID string) (string, error) {
 	m.once.Do(m.index)
 	c := chooser{what: "module " + name, buildID: buildID}
-	if slices.ContainsFunc(append(m.files[moduleName(name)], buildIDPlaces(buildID)...), c.try) {
-
-	}
-	return c.result()
+	return c.choose(slices.Concat(m.files[moduleName(name)], buildIDPlaces(buildID)))
 }
 
 func (m *ModuleFinder) index() {

@@ -25,7 +25,7 @@ func Vmlinux(tb testing.TB) string {
 // else those in the lab's cache.
 func Vmlinuxes(tb testing.TB) []string {
 	tb.Helper()
-	return realFiles(tb, VmlinuxEnv, "vmlinux*")
+	return realFiles(tb, VmlinuxEnv, "vmlinux")
 }
 
 // Modules gives the real modules to test with: those of $KTRAP_TEST_MODULES,

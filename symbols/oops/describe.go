@@ -60,6 +60,9 @@ func (o *Oops) describe(h *head, lines []entry) {
 	if f.broken != "" {
 		o.corrupt(f.broken)
 	}
+	if f.task && !hasTask(lines) {
+		o.corrupt("no CPU line")
+	}
 	if reason := damage(lines, f.bare); reason != "" {
 		o.corrupt(reason)
 	}
@@ -72,6 +75,9 @@ func (o *Oops) blame(f *form, lines []entry) []string {
 		skip.base = nil
 	}
 	funcs, damaged := f.route.walk(lines, skip)
+	if len(funcs) == 0 && f.other != nil {
+		funcs, damaged = f.other.walk(lines, skip)
+	}
 	if damaged {
 		o.corrupt("foreign stack inside a stack")
 	}
@@ -131,6 +137,10 @@ func (o *Oops) corrupt(reason string) {
 	}
 }
 
+func hasTask(lines []entry) bool {
+	return slices.ContainsFunc(lines, func(e entry) bool { return e.kind == cpuLine })
+}
+
 // nearby is how far below its introduction a stack must show a frame.
 const nearby = 15
 
@@ -144,7 +154,8 @@ func damage(lines []entry, bare bool) string {
 		found := false
 		for j := i; j < len(lines) && j < i+nearby && !found; j++ {
 			k := lines[j].kind
-			found = k == frameLine && lines[j].frame.Reliable || k == fromLine
+			found = k == frameLine && lines[j].frame.Reliable || k == fromLine ||
+				strings.Contains(lines[j].text, "(stack is not available)")
 		}
 		if !found {
 			return "no frames in a stack"

@@ -14,6 +14,9 @@ const (
 	atIP    station = "RIP"   // the next line with an instruction pointer
 	atTrace station = "TRACE" // the next "Call Trace:"
 	frames  station = "STACK" // all frames up to the next stack
+
+	// atInterrupted is the boundary below which lies what an interrupt stopped.
+	atInterrupted station = "INTERRUPTED"
 )
 
 // The usual routes.
@@ -86,9 +89,30 @@ func (s station) at(e *entry) (name string, ok, damaged bool) {
 	case atTrace:
 		return "", e.kind == startLine, false
 	}
+	if s == atInterrupted {
+		return e.interrupted()
+	}
 	caps, ok := pattern(s).find(e.text)
 	return caps["func"], ok, false
 }
+
+// interrupted says whether the line is where an interrupt's stack ends: the
+// marker, the entry stub, or the exception frame of arm.
+func (e *entry) interrupted() (name string, ok, damaged bool) {
+	if e.leave && e.marker != "TASK" {
+		if e.kind == frameLine && e.frame.Reliable {
+			name = baseName(e.frame.Func)
+		}
+		return name, true, false
+	}
+	if e.kind == frameLine || e.kind == fromLine {
+		return "", interruptEntries.has(e.frame.Func), false
+	}
+	return "", e.kind == neutralLine && strings.HasPrefix(e.text, "Exception stack("), false
+}
+
+// interruptEntries are the stubs an interrupt comes in by.
+var interruptEntries = &skipList{extra: []string{"apic_timer_interrupt$", "^asm_sysvec_", "^__irq_svc$", "^el1_irq$", "^el1h_64_irq$", "^gic_handle_irq$", "^call_on_irq_stack$", "^ret_from_exception$"}}
 
 // functions gives the functions of a trace line. Frames with '?' are leftovers
 // on the stack and blame nobody.

@@ -22,11 +22,13 @@ type form struct {
 
 	class Class
 	route route    // where the guilty function is looked for; nil if the title needs none
+	other route    // where else, if the route leads nowhere
 	skip  []string // functions without blame here, in addition to the usual
 	all   bool     // nobody is without blame but those in skip
 	pick  picker   // nil means pickFirst
 
 	bare    bool   // such a report has no stack
+	task    bool   // such a report has a CPU line; without it the end is missing
 	broken  string // why a report that only fits this form is cut; empty if it is whole
 	joins   bool   // continues a report that is open, opens one if none is
 	context bool   // only a consequence of the report before it, if there is one

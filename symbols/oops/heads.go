@@ -14,6 +14,7 @@ var heads = []head{
 	{mark: "kernel BUG", forms: kernelBUGForms},
 	{mark: "BUG kmalloc-", forms: slubForms},
 	{mark: "divide error: ", forms: dieForms("divide error")},
+	{mark: "divide_error: ", forms: divideForms},
 	{mark: "invalid opcode: ", forms: dieForms("invalid opcode")},
 	{mark: "int3: ", forms: dieForms("int3")},
 	{mark: "PANIC: double fault", forms: doubleFaultForms},

@@ -2,9 +2,8 @@ package oops
 
 // What else says BUG: and INFO:, stalls and hung tasks among it.
 
-// interrupted is the route of a stall: the stack below the timer interrupt
-// that found it.
-var stallRoute = route{atIP, frames}
+// stallRoute leads to the stack below the timer interrupt that found the stall.
+var stallRoute = route{atInterrupted, frames}
 
 var stallAlts = []string{"stall in {frame}"}
 
@@ -44,12 +43,12 @@ var bugForms = []form{
 	{
 		sample: "BUG: Dentry ffff880175978600{i=8bb9,n=lo}  still in use (1) [unmount of proc proc]",
 		match:  "BUG: Dentry * still in use (*) [unmount of {text}]",
-		title:  "BUG: Dentry still in use in unmount", alts: []string{"BUG: Dentry still in use [unmount of {text}]"}, class: BUG,
+		title:  "BUG: Dentry still in use in unmount", alts: []string{"BUG: Dentry still in use [unmount of {text}]"}, class: BUG, bare: true,
 	},
 	{
 		sample: "BUG: Bad page state in process sh  pfn:1b5b9",
 		match:  "BUG: Bad page state in process",
-		title:  "BUG: Bad page state in {frame}", class: SLUB, route: traceRoute,
+		title:  "BUG: Bad page state in {frame}", class: SLUB, route: route{frames, frames},
 	},
 	{
 		sample: "BUG: Bad page map in process sh  pte:1b5b9 pmd:2",
@@ -69,12 +68,12 @@ var bugForms = []form{
 	{
 		sample: "BUG: stack guard page was hit at ffffc90000d2ff98 (stack is ffffc90000d30000..ffffc90000d37fff)",
 		match:  "BUG: *stack guard page was hit",
-		title:  "BUG: stack guard page was hit in {frame}", alts: stackOverflow, class: Die, route: faultRoute,
+		title:  "BUG: stack guard page was hit in {frame}", alts: stackOverflow, class: Die, route: faultRoute, pick: pickStall,
 	},
 	{
 		sample: "BUG: memory leak",
 		match:  "BUG: memory leak", then: "unreferenced object",
-		title: "memory leak in {frame}", class: BUG, route: leakForms[0].route, skip: leakForms[0].skip,
+		title: "memory leak in {frame}", class: BUG, route: leakRoute, skip: leakSkip,
 	},
 	{
 		sample: "BUG: unable to do something never seen",
@@ -130,8 +129,13 @@ var infoForms = []form{
 	},
 	{
 		sample: "INFO: Freed in fasync_free_rcu+0x14/0x20 age=624 cpu=0 pid=3",
+		match:  "INFO: Freed in {text}",
+		title:  "INFO: Freed in {text}", class: SLUB, broken: "a slab report without its head",
+	},
+	{
+		sample: "INFO: something never seen",
 		match:  "INFO: {text}",
-		title:  "INFO: {text}", class: BUG,
+		title:  "INFO: {text}", class: BUG, bare: true,
 	},
 	{
 		sample: "INFO:",

@@ -2,7 +2,8 @@ package oops
 
 // Reports of lockdep and of the lock implementations.
 
-var lockAt = route{"at: {func}", atTrace, frames}
+// lockAt takes the lock wanted, else the lock held, else the stack below.
+var lockAt = route{"at: {func}", "at: {func}", frames, frames}
 
 // lockForms exist with WARNING: (since 4.15) and with INFO: (before).
 var lockForms = []form{
@@ -19,7 +20,7 @@ var lockForms = []form{
 	{
 		sample: "WARNING: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected",
 		match:  "-safe -> *unsafe lock order detected",
-		title:  "possible deadlock in {frame}", class: Lockdep, route: route{"is trying to acquire", "at: {func}", atTrace, frames},
+		title:  "possible deadlock in {frame}", class: Lockdep, route: route{"which became *-irq-safe at:", frames}, skip: []string{"lock"},
 	},
 	{
 		sample: "WARNING: possible recursive locking detected",
@@ -38,18 +39,23 @@ var lockForms = []form{
 	},
 	{
 		sample: "INFO: suspicious RCU usage.",
+		match:  "suspicious RCU usage", then: "Call ",
+		title: "WARNING: suspicious RCU usage in {frame}", class: RCU, route: traceRoute, skip: []string{"rcu", "kmalloc", "slab"},
+	},
+	{
+		sample: "WARNING: suspicious RCU usage",
 		match:  "suspicious RCU usage",
-		title:  "WARNING: suspicious RCU usage in {frame}", class: RCU, route: traceRoute, skip: []string{"rcu", "kmalloc", "slab"},
+		title:  "WARNING: suspicious RCU usage", class: RCU,
 	},
 	{
 		sample: "WARNING: bad unlock balance detected!",
 		match:  "bad unlock balance detected!",
-		title:  "WARNING: bad unlock balance in {frame}", class: Lockdep, route: route{"at: {func}", "at:", atTrace, frames},
+		title:  "WARNING: bad unlock balance in {frame}", class: Lockdep, route: route{"is trying to release lock", frames, atTrace, frames},
 	},
 	{
 		sample: "WARNING: held lock freed!",
 		match:  "held lock freed!",
-		title:  "WARNING: held lock freed in {frame}", class: Lockdep, route: traceRoute,
+		title:  "WARNING: held lock freed in {frame}", class: Lockdep, route: lockAt,
 	},
 	{
 		sample: "WARNING: lock held when returning to user space!",
@@ -88,17 +94,17 @@ var lockBUGForms = []form{
 	{
 		sample: "[ BUG: bad unlock balance detected! ]",
 		match:  "BUG: bad unlock balance detected!",
-		title:  "BUG: bad unlock balance in {frame}", class: Lockdep, route: route{"at: {func}", "at:", atTrace, frames},
+		title:  "BUG: bad unlock balance in {frame}", class: Lockdep, route: route{"is trying to release lock", frames, atTrace, frames},
 	},
 	{
 		sample: "[ BUG: held lock freed! ]",
 		match:  "BUG: held lock freed!",
-		title:  "BUG: held lock freed in {frame}", class: Lockdep, route: traceRoute,
+		title:  "BUG: held lock freed in {frame}", class: Lockdep, route: lockAt,
 	},
 	{
 		sample: "[ BUG: syz-executor/123 still has locks held! ]",
 		match:  "BUG: *still has locks held!",
-		title:  "BUG: still has locks held in {frame}", class: Lockdep, route: traceRoute,
+		title:  "BUG: still has locks held in {frame}", class: Lockdep, route: lockAt,
 	},
 	{
 		sample: "[ BUG: lock held when returning to user space! ]",
@@ -108,7 +114,7 @@ var lockBUGForms = []form{
 	{
 		sample: "[ BUG: Invalid wait context ]",
 		match:  "BUG: Invalid wait context",
-		title:  "BUG: Invalid wait context in {frame}", class: Lockdep, route: route{"is trying to lock", "at: {func}", atTrace, frames},
+		title:  "WARNING: locking bug in {frame}", class: Lockdep, route: traceRoute, skip: []string{"lock"},
 	},
 	{
 		sample: "[ BUG: MAX_LOCKDEP_CHAIN_HLOCKS too low! ]",

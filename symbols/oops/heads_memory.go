@@ -54,10 +54,17 @@ func dieForms(name string) []form {
 	}}
 }
 
+// divideForms is the name of the same exception in kernels around 5.9.
+var divideForms = []form{{
+	sample: "divide_error: 0000 [#1] PREEMPT SMP KASAN",
+	match:  "divide_error: ",
+	title:  "divide error in {frame}", class: Die, route: faultRoute, joins: true,
+}}
+
 var doubleFaultForms = []form{{
 	sample: "traps: PANIC: double fault, error_code: 0x0",
 	match:  "PANIC: double fault",
-	title:  "PANIC: double fault in {frame}", class: Die, route: faultRoute,
+	title:  "PANIC: double fault in {frame}", class: Die, route: faultRoute, joins: true,
 }}
 
 var kernelBUGForms = []form{
@@ -143,5 +150,5 @@ var stackOverflow = []string{"stack-overflow in {frame}"}
 var armStackForms = []form{{
 	sample: "Insufficient stack space to handle exception!",
 	match:  "Insufficient stack space to handle exception",
-	title:  "kernel stack overflow in {frame}", alts: stackOverflow, class: Die, route: faultRoute,
+	title:  "kernel stack overflow in {frame}", alts: stackOverflow, class: Die, route: faultRoute, pick: pickStall,
 }}

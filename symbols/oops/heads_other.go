@@ -11,7 +11,7 @@ var panicForms = []form{
 	{
 		sample: "Kernel panic - not syncing: corrupted stack end detected inside scheduler",
 		match:  "Kernel panic - not syncing: corrupted stack end detected inside scheduler",
-		title:  "kernel panic: corrupted stack end in {frame}", alts: stackOverflow, class: Panic, route: traceRoute, skip: []string{"schedule", "retint_kernel", "irqentry"},
+		title:  "kernel panic: corrupted stack end in {frame}", alts: stackOverflow, class: Panic, route: traceRoute, pick: pickStall,
 	},
 	{
 		sample: "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009",

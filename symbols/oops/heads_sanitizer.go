@@ -52,7 +52,7 @@ var sanitizerForms = []form{
 	{
 		sample: "BUG: KMSAN: kernel-infoleak in copyout+0x1/0x2",
 		match:  "BUG: KMSAN: {kind} in {func}",
-		title:  "KMSAN: {kind} in {frame}", alts: badAccess, class: KMSAN,
+		title:  "KMSAN: {kind} in {frame}", alts: badAccess, class: KMSAN, task: true,
 		route: kmsanRoute, skip: []string{"^instrument_copy", "copyout", "copyin", "copy_page_to_iter", "_copy_to_iter", "copy_to_iter", "iterate_", "simple_copy_to_iter", "user_access", "copy_folio_to_iter", "copy_page_from"},
 	},
 	{
@@ -101,7 +101,7 @@ var sanitizerForms = []form{
 }
 
 // freeSkip leaves out the ways to free.
-var freeSkip = []string{"slab_free", "kfree", "kvfree", "kmem_", "free_", "vfree", "mempool", "poison_slab"}
+var freeSkip = []string{"slab_free", "kfree", "kvfree", "kmem_", "^free_", "vfree", "mempool", "poison_slab"}
 
 var ubsanForms = []form{
 	{
@@ -121,11 +121,17 @@ var ubsanForms = []form{
 	},
 }
 
+// A leak is named after who asked for the memory.
+var (
+	leakRoute = route{"backtrace", frames}
+	leakSkip  = []string{"kmemleak", "mmap", "kmalloc", "vmalloc", "alloc", "kstrdup", "kmem", "slab", "kasan", "copy_", "__netdev_"}
+)
+
 var leakForms = []form{{
 	sample: "unreferenced object 0xffff88812a6fe800 (size 1024):",
 	match:  "unreferenced object",
 	title:  "memory leak in {frame}", class: BUG,
-	route: route{"backtrace", frames}, skip: []string{"kmemleak", "mmap", "kmalloc", "vmalloc", "alloc", "kstrdup", "kmem", "slab", "kasan", "copy_", "__netdev_"},
+	route: leakRoute, skip: leakSkip, joins: true,
 }}
 
 var slubForms = []form{

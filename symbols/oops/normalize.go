@@ -68,7 +68,7 @@ func normalizeNumber(s string, prev byte) (taken int, text string) {
 	switch {
 	case digits == "":
 		return 1, s[:1]
-	case len(digits) >= 5:
+	case len(digits) >= 5 && (rest == "" || !isAlpha(rest[0]) && rest[0] != '_'):
 		return len(digits), "NUM"
 	case !inName && (rest == "" || !isAlpha(rest[0]) && rest[0] != '_'):
 		return len(digits), "NUM"

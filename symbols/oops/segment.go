@@ -108,7 +108,7 @@ func (s *segment) continues(h *head, text string) bool {
 		return true
 	case f.joins:
 		first, _ := s.head.choose(s.entries[0].text)
-		return !s.stacked && first != nil && (first.class == Die || first.class == BUG)
+		return !s.stacked && first != nil && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep)
 	}
 	return false
 }

@@ -61,15 +61,15 @@ var blameless = []string{
 	"memcpy", "memcmp", "memset", "memchr", "memmove", "memscan", "^strcmp$", "strncmp", "strcasecmp", "strcpy", "strlcpy", "strncpy", "strscpy",
 	"strlen", "strnlen", "strstr", "strnstr", "strchr", "strim", "strlcat", "copy_to_user", "copy_from_user", "copy_user", "_copy_to", "_copy_from", "put_user", "get_user", "clear_user",
 	"^string$", "^string_nocheck$", "^pointer$", "format_decode", "snprintf", "scnprintf", "^sprintf$", "kasprintf", "kvasprintf", "vprintk", "printk", "seq_printf",
-	"^dev_info", "^dev_notice", "^dev_warn", "^dev_err", "_dev_info", "_dev_err", "_dev_warn", "find_first_bit", "_find_next", "find_next_bit", "crc32", "crc16", "^crc", "crc_itu", "logic_in", "logic_out", "io_serial",
+	"^dev_info", "^dev_notice", "^dev_warn", "^dev_err", "_dev_info", "_dev_err", "_dev_warn", "find_first_bit", "_find_next", "find_next_bit", "crc32", "crc16", "^crc", "crc_itu", "logic_in", "logic_out",
 
 	// Lists, reference counts, bit operations.
-	"list_add", "list_del", "list_replace", "list_move", "list_splice", "list_empty", "hlist_", "refcount", "kref_", "ref_get", "ref_put", "atomic_", "atomic64_",
-	"rht_bucket", "rht_ptr", "rhashtable", "rb_insert", "rb_erase", "rb_next", "rb_prev", "rb_first", "test_bit", "set_bit", "clear_bit", "test_and_", "arch_test", "arch_static", "instrument_", "__read_once", "read_once", "write_once",
+	"list_add", "list_del", "list_replace", "list_move", "list_splice", "list_empty", "hlist_", "refcount", "kref_", "ref_get", "ref_put", "^atomic_", "^atomic64_",
+	"rht_bucket", "rht_ptr", "rhashtable", "ref_tracker", "^dput$", "^fast_dput$", "^iput$", "_atomic_dec_and_lock", "rb_insert", "rb_erase", "rb_next", "rb_prev", "rb_first", "test_bit", "set_bit", "clear_bit", "test_and_", "arch_test", "arch_static", "instrument_", "__read_once", "read_once", "write_once",
 
 	// Memory allocation.
-	"^kfree$", "^kvfree", "__kmalloc", "^kmalloc", "^kzalloc", "^kcalloc", "^kvmalloc", "kmem_cache", "slab_", "^__slab", "^___slab", "alloc_page", "alloc_pages", "alloc_slab", "new_slab", "get_page_from_freelist", "post_alloc_hook", "prep_new_page",
-	"page_owner", "free_unref_page", "free_pages", "^__free_", "page_pool_", "bad_page", "alloc_skb", "kfree_skb", "^vmalloc", "__vmalloc", "^vfree$", "^krealloc", "^kmemdup", "^kstrdup", "__do_kmalloc", "__do_krealloc", "kmemleak", "stack_depot", "kvrealloc", "folio_alloc", "alloc_folio",
+	"^kfree$", "^kvfree", "__kmalloc", "kmalloc", "kcalloc", "^kzalloc", "^kcalloc", "^kvmalloc", "kmem_cache", "slab_", "^__slab", "^___slab", "alloc_page", "alloc_pages", "alloc_slab", "new_slab", "get_page_from_freelist", "post_alloc_hook", "prep_new_page",
+	"page_owner", "free_unref_page", "free_pages", "^__free_", "page_pool_", "bad_page", "alloc_skb", "kfree_skb", "^vmalloc", "__vmalloc", "^vfree$", "^krealloc", "^kmemdup", "^kstrdup", "__do_kmalloc", "__do_krealloc", "kmemleak", "stack_depot", "kvrealloc", "folio_unlock", "compound_head", "skb_push", "skb_pull", "skb_put", "ida_free", "folio_alloc", "alloc_folio",
 
 	// Waiting, timers, work.
 	"^schedule$", "del_timer", "timer_delete", "timer_shutdown", "try_to_del_timer", "flush_work", "__flush", "cancel_work", "cancel_delayed", "__cancel_work", "try_to_grab_pending", "drain_workqueue", "destroy_workqueue", "^flush_workqueue", "finish_wait", "wait_for_completion",

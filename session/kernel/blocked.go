@@ -60,15 +60,24 @@ func (k *Kernel) checkStack(t Task) error {
 	return nil
 }
 
-// ThreadSize is the size of a kernel stack: 16 KiB, 32 KiB with KASAN.
+// ThreadSize is the size of a kernel stack: 16 KiB, 32 KiB with KASAN. The
+// linker script knows it by the stack of the first task; the debug info may not
+// have the type, as BTF leaves out what only assembly uses.
 func (k *Kernel) ThreadSize() (addr.Addr, error) {
-	l, err := k.layouts.Layout("thread_union")
-	if err != nil {
-		return 0, fmt.Errorf("find size of kernel stacks: %w", err)
+	var size addr.Addr
+	low, ok := link(k.image, "__start_init_stack", "__start_init_task") // the latter up to 6.8
+	high, ok2 := link(k.image, "__end_init_stack", "__end_init_task")
+	if ok && ok2 {
+		size = addr.Addr(high - low)
+	} else {
+		l, err := k.layouts.Layout("thread_union")
+		if err != nil {
+			return 0, fmt.Errorf("find size of kernel stacks: %w", err)
+		}
+		size = addr.Addr(l.Size())
 	}
-	size := addr.Addr(l.Size())
 	if size < 4096 || size > 1<<20 || size&(size-1) != 0 {
-		return 0, fmt.Errorf("find size of kernel stacks: union thread_union has %d bytes", size)
+		return 0, fmt.Errorf("find size of kernel stacks: %d bytes", size)
 	}
 	return size, nil
 }

@@ -15,7 +15,7 @@ func cpuGuest() (*guest, [2]addr.Addr) {
 		"irq_stack":            {16384, nil},
 		"thread_union":         {16384, nil},
 		"cea_exception_stacks": {0x9000, map[string][2]int64{"DF_stack": {0x1000, 0x2000}, "NMI_stack": {0x4000, 0x2000}}},
-		"cpu_entry_area":       {0x40000, map[string][2]int64{"entry_stack_page": {0x1000, 0x1000}}},
+		"cpu_entry_area":       {0x40000, map[string][2]int64{"entry_stack_page": {0x1000, 0x1000}, "estacks": {0x7000, 0x9000}}},
 	}
 	table := g.static("__per_cpu_offset")
 	var base [2]addr.Addr
@@ -97,17 +97,16 @@ func TestOnlineCPUsAreTheBitsOfTheMask(t *testing.T) {
 
 func TestStacksHaveTheNamesOfTheKernelsTraces(t *testing.T) {
 	g, base := cpuGuest()
-	for i, name := range []string{"pcpu_hot", "cea_exception_stacks", "cpu_entry_area"} {
+	for i, name := range []string{"pcpu_hot", "cea_exception_stacks"} {
 		g.img.syms[name] = addr.LinkAddr(0x40 * (i + 1))
 	}
 	g.put64(base[1]+0x50, 0xffffc90000007ff8) // one word below the top
 	g.put64(base[1]+0x80, 0xfffffe0000100000)
-	g.put64(base[1]+0xc0, 0xfffffe0000200000)
 	list, err := g.cpuStacks(g.fakeMemory, 1)
 	want := []Stack{
 		{"IRQ", 0xffffc90000004000, 0xffffc90000008000},
 		{"#DF", 0xfffffe0000101000, 0xfffffe0000103000}, {"NMI", 0xfffffe0000104000, 0xfffffe0000106000},
-		{"ENTRY_TRAMPOLINE", 0xfffffe0000201000, 0xfffffe0000202000},
+		{"ENTRY_TRAMPOLINE", 0xfffffe00000fa000, 0xfffffe00000fb000},
 	}
 	if err != nil || fmt.Sprint(list) != fmt.Sprint(want) {
 		t.Errorf("got %v, %v; want %v", list, err, want)
@@ -117,6 +116,14 @@ func TestStacksHaveTheNamesOfTheKernelsTraces(t *testing.T) {
 	}
 	if s, err := g.TaskStack(Task{Stack: 0xffffc90000010000}); err != nil || s.High != 0xffffc90000014000 {
 		t.Errorf("stack of a task: %v, %v", s, err)
+	}
+	g.img.syms["__start_init_task"], g.img.syms["__end_init_task"] = 0xffffffff82a00000, 0xffffffff82a08000
+	if size, err := g.ThreadSize(); err != nil || size != 32<<10 {
+		t.Errorf("size by the linker script: %d, %v", size, err)
+	}
+	g.img.syms["__end_init_task"] = 0xffffffff82a00001
+	if _, err := g.ThreadSize(); err == nil {
+		t.Error("a stack of one byte was believed")
 	}
 }
 

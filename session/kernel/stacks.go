@@ -15,19 +15,13 @@ type Stack struct {
 	Low, High addr.Addr
 }
 
-// stackMember is a stack that is part of a struct.
-type stackMember struct{ member, name string }
-
-// The stacks of a CPU that are members of structs, with the kernel's names for
-// them. Source: linux arch/x86/kernel/dumpstack_64.c.
-var (
-	exceptionStacks = []stackMember{
-		{"DF_stack", "#DF"}, {"NMI_stack", "NMI"}, {"DB_stack", "#DB"}, {"MCE_stack", "#MC"},
-		{"VC_stack", "#VC"}, {"VC2_stack", "#VC2"},
-		{"DB1_stack", "#DB"}, {"DB2_stack", "#DB"}, // up to 5.8
-	}
-	entryStacks = []stackMember{{"entry_stack_page", "ENTRY_TRAMPOLINE"}}
-)
+// exceptionStacks are the members of struct cea_exception_stacks, with the
+// kernel's names for them. Source: linux arch/x86/kernel/dumpstack_64.c.
+var exceptionStacks = []struct{ member, name string }{
+	{"DF_stack", "#DF"}, {"NMI_stack", "NMI"}, {"DB_stack", "#DB"}, {"MCE_stack", "#MC"},
+	{"VC_stack", "#VC"}, {"VC2_stack", "#VC2"},
+	{"DB1_stack", "#DB"}, {"DB2_stack", "#DB"}, // up to 5.8
+}
 
 // TaskStack gives the kernel stack of a task.
 func (k *Kernel) TaskStack(t Task) (Stack, error) {
@@ -58,9 +52,8 @@ func (k *Kernel) cpuStacks(m target.Memory, cpu int) ([]Stack, error) {
 	if irqErr == nil {
 		out = append(out, irq)
 	}
-	exc, excErr := k.membersAt(m, cpu, "cea_exception_stacks", exceptionStacks)
-	entry, entryErr := k.membersAt(m, cpu, "cpu_entry_area", entryStacks)
-	return append(append(out, exc...), entry...), errors.Join(irqErr, excErr, entryErr)
+	entry, entryErr := k.entryStacks(m, cpu)
+	return append(out, entry...), errors.Join(irqErr, entryErr)
 }
 
 func (k *Kernel) irqStack(m target.Memory, cpu int) (Stack, error) {
@@ -84,16 +77,17 @@ func (k *Kernel) irqStack(m target.Memory, cpu int) (Stack, error) {
 	return Stack{"IRQ", top - size, top}, nil
 }
 
-// membersAt lists the stacks that are members of the struct to which a per-CPU
-// pointer of the struct's name leads.
-func (k *Kernel) membersAt(m target.Memory, cpu int, name string, members []stackMember) ([]Stack, error) {
-	l, err := k.layouts.Layout(name)
+// entryStacks lists the stacks in a CPU's part of the CPU entry area. A per-CPU
+// pointer leads to those for exceptions; the entry stack lies in front of them.
+func (k *Kernel) entryStacks(m target.Memory, cpu int) ([]Stack, error) {
+	const name = "cea_exception_stacks"
+	stacks, err := k.layouts.Layout(name)
 	if err != nil {
-		return nil, fmt.Errorf("find stacks in %s: %w", name, err)
+		return nil, fmt.Errorf("find exception stacks: %w", err)
 	}
 	at, ok := link(k.image, name)
 	if !ok {
-		return nil, fmt.Errorf("find stacks: no symbol %s", name)
+		return nil, fmt.Errorf("find exception stacks: no symbol %s", name)
 	}
 	slot, err := k.perCPU(m, at, cpu)
 	if err != nil {
@@ -107,11 +101,21 @@ func (k *Kernel) membersAt(m target.Memory, cpu int, name string, members []stac
 		return nil, nil // not set up yet
 	}
 	var out []Stack
-	for _, e := range members {
-		if f, ok := l.Field(e.member); ok && f.Size > 0 {
-			low := base + addr.Addr(f.Off)
-			out = append(out, Stack{e.name, low, low + addr.Addr(f.Size)})
+	add := func(name string, low addr.Addr, size int64) {
+		out = append(out, Stack{name, low, low + addr.Addr(size)})
+	}
+	for _, e := range exceptionStacks {
+		if f, ok := stacks.Field(e.member); ok && f.Size > 0 {
+			add(e.name, base+addr.Addr(f.Off), f.Size)
 		}
+	}
+	area, err := k.layouts.Layout("cpu_entry_area")
+	if err != nil {
+		return out, fmt.Errorf("find entry stack: %w", err)
+	}
+	exceptions, ok := area.Field("estacks")
+	if f, ok2 := area.Field("entry_stack_page"); ok && ok2 && f.Size > 0 {
+		add("ENTRY_TRAMPOLINE", base-addr.Addr(exceptions.Off)+addr.Addr(f.Off), f.Size)
 	}
 	return out, nil
 }

@@ -1,0 +1,133 @@
+//go:build qemu
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"ktrap/rsp"
+	"ktrap/session"
+	"ktrap/session/guest"
+	"ktrap/session/lab"
+	"ktrap/session/vm"
+)
+
+// bootWait bounds everything a test waits for in one guest.
+const bootWait = 4 * time.Minute
+
+// machine is one lab guest under test.
+type machine struct {
+	*vm.VM
+	kernel *lab.Kernel
+}
+
+// prepared gives a lab kernel, preparing it if need be.
+func prepared(t *testing.T, series string) *lab.Kernel {
+	t.Helper()
+	l, err := lab.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := l.Prepare(t.Context(), series, nil)
+	if err != nil {
+		t.Fatalf("the tag qemu is set, so the lab must be there: %v", err)
+	}
+	return k
+}
+
+// boot starts a lab guest, stopped at its first instruction. change may alter
+// the machine first.
+func boot(t *testing.T, series string, change func(*vm.Options)) *machine {
+	t.Helper()
+	k := prepared(t, series)
+	o := k.VMOptions()
+	o.Paused = true
+	if change != nil {
+		change(o)
+	}
+	v, err := vm.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%q", v.Args())
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("console:\n%s", v.Console().Tail(8<<10))
+		}
+		if err := v.Close(); err != nil {
+			t.Errorf("close the VM: %v", err)
+		}
+	})
+	return &machine{v, k}
+}
+
+// options are those of a session on the machine.
+func (m *machine) options(t *testing.T) *session.Options {
+	t.Helper()
+	o := &session.Options{Stub: m.GDBAddr(), Console: func() []byte { return m.Console().Tail(64 << 10) }}
+	for name, to := range map[string]func(string){
+		"vmlinux": func(p string) { o.Vmlinux = p },
+		"modules": func(p string) { o.ModuleDirs = []string{p} },
+	} {
+		path, err := m.kernel.Path(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to(path)
+	}
+	return o
+}
+
+// run opens a session for the length of f.
+func run(t *testing.T, o *session.Options, f func(ctx context.Context, s *session.Session)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bootWait)
+	defer cancel()
+	err := session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
+		f(ctx, s)
+		return nil
+	})
+	if err != nil {
+		t.Errorf("session: %v", err)
+	}
+}
+
+// resume lets the guest run, whether or not it does already.
+func resume(ctx context.Context, t *testing.T, s *session.Session) {
+	t.Helper()
+	if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
+		t.Fatal(err)
+	}
+}
+
+// login lets the guest run until its SSH answers.
+func (m *machine) login(ctx context.Context, t *testing.T, s *session.Session) *guest.Guest {
+	t.Helper()
+	resume(ctx, t, s)
+	g, err := guest.Wait(ctx, m.kernel.GuestOptions(m.VM))
+	if err != nil {
+		t.Fatalf("reach the guest: %v", err)
+	}
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+// crash runs a keyword of the crash module and returns the stop.
+func (m *machine) crash(ctx context.Context, t *testing.T, s *session.Session, keyword string) session.Stop {
+	t.Helper()
+	g := m.login(ctx, t, s)
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx, "echo "+keyword+" > /proc/crashme", nil) }()
+	t.Cleanup(func() { g.Close(); <-ended })
+	stop, err := s.Wait(ctx)
+	if err != nil {
+		t.Fatalf("wait for the crash %q: %v", keyword, err)
+	}
+	if stop.Crash == nil {
+		t.Fatalf("the guest stopped at %v without a report (signal %d)", stop.PC, stop.Reply.Signal)
+	}
+	return stop
+}

@@ -57,7 +57,7 @@ func (f *corpusFile) want(key string) string {
 
 // got renders the first crash of a log in the words of the headers.
 func got(f *corpusFile) map[string]string {
-	all := Parse(f.log)
+	all := slices.DeleteFunc(Parse(f.log), func(o Oops) bool { return o.Minor })
 	if len(all) == 0 {
 		return map[string]string{"CRASH": ""}
 	}

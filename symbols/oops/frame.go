@@ -34,7 +34,7 @@ func parseFrame(text string) (Frame, bool) {
 		return Frame{}, false
 	}
 	decoded := f.takeTail(s)
-	return f, hasOff || decoded || inline
+	return f, hasOff || inline || decoded && s[0] == ' ' && len(strings.Fields(s)) <= 3
 }
 
 // takeAddrs takes up to two "[<ffffffff81ca45ed>]" with the blanks behind them.

@@ -129,7 +129,7 @@ func (e *entry) functions() []string {
 // isInjected recognizes the stack of a fault injection, which often lands in
 // the middle of the report of the bug it provoked.
 func isInjected(e *entry) bool {
-	return e.kind == frameLine && strings.HasPrefix(e.frame.Func, "should_fail")
+	return e.kind == frameLine && e.frame.Reliable && strings.HasPrefix(e.frame.Func, "should_fail")
 }
 
 // startsStack recognizes the lines that open another stack than the current one.

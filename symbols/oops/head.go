@@ -27,11 +27,11 @@ type form struct {
 	all   bool     // nobody is without blame but those in skip
 	pick  picker   // nil means pickFirst
 
-	bare    bool   // such a report has no stack
-	task    bool   // such a report has a CPU line; without it the end is missing
-	broken  string // why a report that only fits this form is cut; empty if it is whole
-	joins   bool   // continues a report that is open, opens one if none is
-	context bool   // only a consequence of the report before it, if there is one
+	bare   bool   // such a report has no stack
+	task   bool   // such a report has a CPU line; without it the end is missing
+	broken string // why a report that only fits this form is cut; empty if it is whole
+	joins  bool   // continues a report that is open, opens one if none is
+	minor  bool   // news, but the kernel copes
 }
 
 // matchHead finds the first head of the tables in a line.
@@ -39,7 +39,10 @@ func matchHead(line string) *head {
 	for _, table := range headTables() {
 		for i := range table {
 			h := &table[i]
-			if strings.Contains(line, h.mark) && !h.ignores(line) {
+			if !strings.Contains(line, h.mark) || h.ignores(line) {
+				continue
+			}
+			if f, _ := h.choose(line); f != nil {
 				return h
 			}
 		}

@@ -7,7 +7,7 @@ var stallRoute = route{atInterrupted, frames}
 
 var stallAlts = []string{"stall in {frame}"}
 
-var atomicSkip = []string{"^schedule", "__schedule", "preempt_schedule", "_cond_resched", "__cond_resched", "schedule_"}
+var atomicSkip = []string{"^schedule", "__schedule", "preempt_schedule", "_cond_resched", "__cond_resched", "schedule_", "^msleep", "^ssleep$", "^usleep"}
 
 var bugForms = []form{
 	{
@@ -105,12 +105,12 @@ var infoForms = []form{
 	{
 		sample: "rcu: INFO: rcu_preempt self-detected stall on CPU",
 		match:  "INFO: rcu_{word} *detected* stall",
-		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, pick: pickStall, skip: []string{"rcu", "apic_timer_interrupt"},
+		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, other: faultRoute, pick: pickStall, skip: []string{"rcu", "apic_timer_interrupt"},
 	},
 	{
 		sample: "INFO: rcu_preempt detected stalls on CPUs/tasks:",
 		match:  "INFO: rcu_{word} detected",
-		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, pick: pickStall, skip: []string{"rcu", "apic_timer_interrupt"},
+		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, other: faultRoute, pick: pickStall, skip: []string{"rcu", "apic_timer_interrupt"},
 	},
 	{
 		sample: "INFO: task sh:111 blocked for more than 10 seconds.",

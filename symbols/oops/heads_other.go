@@ -26,17 +26,17 @@ var panicForms = []form{
 	{
 		sample: "Kernel panic - not syncing: Fatal exception in interrupt",
 		match:  "Kernel panic - not syncing: Fatal exception",
-		title:  "kernel panic: Fatal exception", class: Panic, context: true, broken: "the exception itself is missing",
+		title:  "kernel panic: Fatal exception", class: Panic, broken: "the exception itself is missing",
 	},
 	{
 		sample: "Kernel panic - not syncing: kernel: panic_on_warn set ...",
 		match:  "Kernel panic - not syncing: {text}panic_on_warn set",
-		title:  "kernel panic: {text}panic_on_warn set", class: Panic, context: true,
+		title:  "kernel panic: {text}panic_on_warn set", class: Panic,
 	},
 	{
 		sample: "Kernel panic - not syncing: sysrq triggered crash",
 		match:  "Kernel panic - not syncing: {text}",
-		title:  "kernel panic: {text}", class: Panic, context: true,
+		title:  "kernel panic: {text}", class: Panic,
 	},
 	{
 		sample: "Kernel panic",
@@ -80,7 +80,7 @@ var vfsForms = []form{
 var oomForms = []form{{
 	sample: "sh invoked oom-killer: gfp_mask=0xdc0(GFP_KERNEL|__GFP_ZERO), order=0, oom_score_adj=0",
 	match:  "invoked oom-killer:",
-	title:  "out of memory", class: OOM,
+	title:  "out of memory", class: OOM, minor: true,
 }}
 
 var hardLockupForms = []form{{

@@ -111,7 +111,7 @@ var ubsanForms = []form{
 	},
 	{
 		sample: "UBSAN: shift-out-of-bounds in drivers/net/x.c:617:11",
-		match:  "UBSAN: {kind} in {word}:{num}",
+		match:  "UBSAN: {kind} in *:{num}",
 		title:  "UBSAN: {kind} in {frame}", class: UBSAN, route: traceRoute,
 	},
 	{
@@ -124,7 +124,7 @@ var ubsanForms = []form{
 // A leak is named after who asked for the memory.
 var (
 	leakRoute = route{"backtrace", frames}
-	leakSkip  = []string{"kmemleak", "mmap", "kmalloc", "vmalloc", "alloc", "kstrdup", "kmem", "slab", "kasan", "copy_", "__netdev_"}
+	leakSkip  = []string{"kmemleak", "mmap", "kmalloc", "vmalloc", "alloc", "kstrdup", "kmem", "slab", "kasan", "copy_", "__netdev_", "create_object", "list_lru", "sget_userns", "pcpu_", "percpu", "idr_", "kasprintf", "strdup", "strndup", "memdup", "_dup"}
 )
 
 var leakForms = []form{{
@@ -134,20 +134,23 @@ var leakForms = []form{{
 	route: leakRoute, skip: leakSkip, joins: true,
 }}
 
+// slubSkip leaves out the checks of the allocator.
+var slubSkip = []string{"^check_", "on_freelist", "alloc_debug", "free_debug", "free_to_partial", "slab", "object_err", "^init_object", "kmem"}
+
 var slubForms = []form{
 	{
-		sample: "BUG kmalloc-96 (Tainted: G    B   ): Object already free",
-		match:  "BUG kmalloc-*: Object already free",
-		title:  "BUG: Object already free in {frame}", class: SLUB, route: route{atTrace, frames},
+		sample: "BUG kmalloc-96 (Tainted: G    B      OE     ): Poison overwritten",
+		match:  "^BUG {word} (*tainted*): {text}",
+		title:  "BUG: {text} in {frame}", class: SLUB, route: route{atTrace, frames}, skip: slubSkip,
 	},
 	{
-		sample: "BUG kmalloc-96 (Tainted: G           OE     ): Poison overwritten",
-		match:  "BUG kmalloc-*): {text}",
-		title:  "BUG: {text} in {frame}", class: SLUB, route: route{atTrace, frames},
+		sample: "BUG kmalloc-96 (Tainted: G    B      OE     ): Poison overwritten",
+		match:  "^BUG {word} (Tainted: *): {text}",
+		title:  "BUG: {text} in {frame}", class: SLUB, route: route{atTrace, frames}, skip: slubSkip,
 	},
 	{
 		sample: "BUG kmalloc-",
-		match:  "BUG kmalloc-",
+		match:  "^BUG kmalloc-",
 		title:  "BUG: slab corruption", class: SLUB, broken: "head line is cut",
 	},
 }

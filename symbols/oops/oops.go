@@ -12,6 +12,7 @@ type Oops struct {
 	CorruptedReason string
 	Suppressed      bool // known noise of the test system, not a kernel bug
 	Panicked        bool // the log holds a kernel panic
+	Minor           bool // news, but the kernel copes: out of memory
 
 	Task
 	RIP    Frame   // where the fault was taken; zero if no register block was printed

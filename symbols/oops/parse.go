@@ -115,6 +115,9 @@ func (o *Oops) fillTask(lines []entry) {
 			break
 		}
 	}
+	if caps, ok := pattern("INFO: task {text}:{num} ").find(o.Head); ok && o.PID < 0 {
+		o.Comm, o.PID = caps["text"], atoi(caps["num"])
+	}
 	o.Executor = executorOf(o.Comm)
 }
 

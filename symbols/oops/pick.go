@@ -99,7 +99,7 @@ func isAnchor(f string) bool {
 }
 
 // waiters are the functions a blocked task stands in whatever it waits for.
-var waiters = []string{"sched", "_lock", "_slowlock", "down", "rwsem", "completion", "kthread", "wait", "synchronize", "context_switch", "__switch_to", "cancel_delayed_work", "rcu_barrier"}
+var waiters = []string{"sched", "_lock", "_slowlock", "down", "rwsem", "completion", "kthread", "wait", "synchronize", "context_switch", "__switch_to", "cancel_delayed_work", "rcu_barrier", "^msleep", "^ssleep$", "^usleep"}
 
 // pickHung names a hung task after what it waits for: for the few locks that
 // stop half of the kernel after the lock, else after the innermost function

@@ -13,6 +13,7 @@ type segment struct {
 	end     int  // byte offset behind the last line taken
 	own     int  // lines that are the report itself: a panic that only follows from it comes after
 	stacked bool // a stack or register block was seen
+	traced  bool // a stack was seen
 	allCPUs bool // backtraces of other CPUs belong to the report
 	cut     bool // lines were dropped
 }
@@ -83,7 +84,9 @@ func (s *segment) add(l *Line) {
 	}
 	e := readLine(l.Text)
 	switch {
-	case e.kind == ipLine || e.kind == startLine:
+	case e.kind == startLine:
+		s.traced, s.stacked = true, true
+	case e.kind == ipLine:
 		s.stacked = true
 	case sendsNMI(l.Text):
 		s.allCPUs = true
@@ -99,13 +102,15 @@ func (s *segment) continues(h *head, text string) bool {
 		return false
 	}
 	switch {
-	case f.class == Panic && !s.stacked:
+	case f.class == Panic && !s.traced:
 		return true
 	case f.class == Panic && isConsequence(text):
 		if s.own == 0 {
 			s.own = len(s.entries)
 		}
 		return true
+	case f.class == Die && !s.stacked && text == s.entries[0].text:
+		return true // a fault inside the handling of the same fault
 	case f.joins:
 		first, _ := s.head.choose(s.entries[0].text)
 		return !s.stacked && first != nil && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep)

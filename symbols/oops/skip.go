@@ -72,7 +72,7 @@ var blameless = []string{
 	"page_owner", "free_unref_page", "free_pages", "^__free_", "page_pool_", "bad_page", "alloc_skb", "kfree_skb", "^vmalloc", "__vmalloc", "^vfree$", "^krealloc", "^kmemdup", "^kstrdup", "__do_kmalloc", "__do_krealloc", "kmemleak", "stack_depot", "kvrealloc", "folio_unlock", "compound_head", "skb_push", "skb_pull", "skb_put", "ida_free", "folio_alloc", "alloc_folio",
 
 	// Waiting, timers, work.
-	"^schedule$", "del_timer", "timer_delete", "timer_shutdown", "try_to_del_timer", "flush_work", "__flush", "cancel_work", "cancel_delayed", "__cancel_work", "try_to_grab_pending", "drain_workqueue", "destroy_workqueue", "^flush_workqueue", "finish_wait", "wait_for_completion",
+	"^schedule$", "del_timer", "timer_delete", "timer_shutdown", "try_to_del_timer", "^flush_work$", "^__flush_work", "cancel_work", "cancel_delayed", "__cancel_work", "try_to_grab_pending", "drain_workqueue", "destroy_workqueue", "finish_wait", "wait_for_completion",
 	"^complete$", "kthread_stop", "^kthread_", "io_schedule", "add_wait_queue", "init_timer", "init_work", "__init_work", "start_flush_work", "__mod_timer", "mod_timer", "add_timer",
 
 	// Device model.
@@ -82,5 +82,5 @@ var blameless = []string{
 
 	// Exception entry and indirect calls.
 	"_indirect_thunk", "^asm_exc_", "^asm_sysvec_", "apic_timer_interrupt", "^exc_", "^sysvec_", "^error_entry", "^do_page_fault", "^async_page_fault", "^page_fault$", "^general_protection", "^do_general_protection", "^retint_", "^__do_page_fault", "do_translation_fault", "do_alignment_fault", "do_bad_area", "die_kernel", "__do_kernel_fault",
-	"irqentry_", "ret_from_intr", "stack_segment", "double_fault", "df_debug",
+	"irqentry_enter", "ret_from_intr", "stack_segment", "double_fault", "df_debug",
 }

@@ -59,7 +59,10 @@ func TestAnotherKernelIsRefusedWithBothBuildIDs(t *testing.T) {
 		"everything elsewhere": {func(g *guest) {
 			clear(g.fakeMemory)
 			g.put(0xffffffff90000000, []byte{0x90})
+			g.put(0xffffffff90000000+100, []byte("Linux version 5.10.1 (y) # SMP\n"))
 			g.put(0xffffffff90000000+scanStep-9, []byte("Linux version 5.10.1 (y) #1 SMP\n")) // across two reads
+			g.put(0xffffffff90000000+2*scanStep-pageSize, []byte("\x7fELF"))
+			g.put(0xffffffff90000000+2*scanStep-16, note("1111111111111111111111111111111111111111")) // of the vDSO
 			g.put(0xffffffff90000000+3*scanStep+77, note(other))
 		}, "Linux version 5.10.1 (y) #1 SMP"},
 	}

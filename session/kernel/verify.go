@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/elffile"
@@ -15,7 +14,9 @@ const (
 	maxNotes    = 64 << 10
 	maxScan     = 96 << 20 // no kernel image is larger
 	scanStep    = 256 << 10
-	scanOverlap = 512 // a banner or note may lie across two steps
+	scanOverlap = scanPage // a banner or note may lie across two steps
+	scanPage    = 4096
+	maxBanner   = 512
 )
 
 // verified checks a slide: banner and build-id must be those of the file.
@@ -102,19 +103,20 @@ func (f *finder) readWithHoles(p []byte, a addr.Addr) error {
 	if err == nil || stop(err) {
 		return err
 	}
-	const page = 4096
-	for off := 0; off < len(p); off += page {
-		if err := f.mem.ReadMemory(p[off:off+page], a+addr.Addr(off)); stop(err) {
+	for off := 0; off < len(p); off += scanPage {
+		page := p[off : off+scanPage]
+		if err := f.mem.ReadMemory(page, a+addr.Addr(off)); stop(err) {
 			return err
 		} else if err != nil {
-			clear(p[off : off+page])
+			clear(page)
 		}
 	}
 	return nil
 }
 
-// findBanner finds a linux_banner: the text that also has a version after #,
-// which format strings have not.
+// findBanner finds a linux_banner: the text with a build number after #. Format
+// strings have none, nor has the empty banner that kernels from 6.2 on carry
+// beside the real one.
 func findBanner(b []byte) string {
 	for {
 		i := bytes.Index(b, []byte("Linux version "))
@@ -122,20 +124,29 @@ func findBanner(b []byte) string {
 			return ""
 		}
 		b = b[i:]
-		text, _, ok := bytes.Cut(b[:min(len(b), scanOverlap)], []byte("\n"))
-		if s := string(text); ok && strings.Contains(s, " #") && !strings.ContainsAny(s, "%\x00") {
-			return s
+		text, _, ok := bytes.Cut(b[:min(len(b), maxBanner)], []byte("\n"))
+		_, number, _ := bytes.Cut(text, []byte(" #"))
+		if ok && len(number) > 0 && number[0] >= '0' && number[0] <= '9' && !bytes.ContainsAny(text, "%\x00") {
+			return string(text)
 		}
 		b = b[1:]
 	}
 }
 
-// findBuildID finds a build-id note of 20 bytes.
+// findBuildID finds a build-id note of 20 bytes that is the kernel's: the
+// images of the vDSO have one as well, but in the page of their ELF header.
+// Shape: b consists of whole pages.
 func findBuildID(b []byte) string {
 	head := []byte("\x04\x00\x00\x00\x14\x00\x00\x00\x03\x00\x00\x00GNU\x00")
-	i := bytes.Index(b, head)
-	if i < 0 || i+len(head)+20 > len(b) {
-		return ""
+	for at := 0; ; at += len(head) {
+		i := bytes.Index(b[at:], head)
+		if i < 0 {
+			return ""
+		}
+		at += i
+		id := b[at+len(head):]
+		if len(id) >= 20 && !bytes.HasPrefix(b[at&^(scanPage-1):], []byte("\x7fELF")) {
+			return hex.EncodeToString(id[:20])
+		}
 	}
-	return hex.EncodeToString(b[i+len(head):][:20])
 }

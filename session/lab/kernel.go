@@ -90,7 +90,8 @@ func (k *Kernel) VMOptions() *vm.Options {
 		Extra:   []string{"-device", "virtio-rng-pci"},
 	}
 	if k.Series == KASANSeries {
-		o.Mem = "1G"
+		// On pc its slow ACPI interpreter runs into AE_AML_LOOP_TIMEOUT: a minute lost.
+		o.Mem, o.Machine = "1G", "q35"
 	}
 	return o
 }

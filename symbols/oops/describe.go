@@ -144,6 +144,11 @@ func hasTask(lines []entry) bool {
 // nearby is how far below its introduction a stack must show a frame.
 const nearby = 15
 
+// isFrame says whether a line shows that a stack was printed.
+func isFrame(e *entry) bool {
+	return e.kind == frameLine && e.frame.Reliable || e.kind == fromLine || strings.Contains(e.text, "(stack is not available)")
+}
+
 // damage says what is missing in a report, or nothing.
 func damage(lines []entry, bare bool) string {
 	stacked := false
@@ -152,10 +157,10 @@ func damage(lines []entry, bare bool) string {
 			continue
 		}
 		found := false
-		for j := i; j < len(lines) && j < i+nearby && !found; j++ {
-			k := lines[j].kind
-			found = k == frameLine && lines[j].frame.Reliable || k == fromLine ||
-				strings.Contains(lines[j].text, "(stack is not available)")
+		for j, seen := i, 0; j < len(lines) && seen < nearby && !found; j++ {
+			if found = isFrame(&lines[j]); lines[j].kind != otherLine {
+				seen++
+			}
 		}
 		if !found {
 			return "no frames in a stack"

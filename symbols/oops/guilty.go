@@ -11,9 +11,10 @@ type route []station
 type station string
 
 const (
-	atIP    station = "RIP"   // the next line with an instruction pointer
-	atTrace station = "TRACE" // the next "Call Trace:"
-	frames  station = "STACK" // all frames up to the next stack
+	atIP     station = "RIP"       // the next line with an instruction pointer
+	atTrace  station = "TRACE"     // the next "Call Trace:"
+	frames   station = "STACK"     // all frames up to the next stack
+	framesIP station = "STACK+RIP" // the same with the kernel's instruction pointers on the way
 
 	// atInterrupted is the boundary below which lies what an interrupt stopped.
 	atInterrupted station = "INTERRUPTED"
@@ -39,7 +40,7 @@ func (rt route) walk(lines []entry, skip *skipList) (funcs []string, damaged boo
 		}
 	}
 	for i := 0; i < len(rt); i++ {
-		if rt[i] != frames {
+		if rt[i] != frames && rt[i] != framesIP {
 			for ; at < len(lines); at++ {
 				name, ok, bad := rt[i].at(&lines[at])
 				if bad {
@@ -69,6 +70,9 @@ func (rt route) walk(lines []entry, skip *skipList) (funcs []string, damaged boo
 					i++
 					break
 				}
+			}
+			if rt[i] == framesIP && e.kind == ipLine {
+				add(baseName(e.frame.Func))
 			}
 			for _, name := range e.functions() {
 				add(name)

@@ -31,6 +31,7 @@ type form struct {
 	task   bool   // such a report has a CPU line; without it the end is missing
 	broken string // why a report that only fits this form is cut; empty if it is whole
 	joins  bool   // continues a report that is open, opens one if none is
+	warned bool   // a WARN() comes behind it to show the stack
 	minor  bool   // news, but the kernel copes
 }
 

@@ -12,7 +12,7 @@ var heads = []head{
 	{mark: "rcu_kthread: unable", forms: infoForms},
 	{mark: "Kernel BUG", forms: kernelBUGForms},
 	{mark: "kernel BUG", forms: kernelBUGForms},
-	{mark: "BUG ", forms: slubForms},
+	{mark: "BUG ", ignore: []string{"kasan: bad access detected"}, forms: slubForms},
 	{mark: "divide error: ", forms: dieForms("divide error")},
 	{mark: "divide_error: ", forms: divideForms},
 	{mark: "invalid opcode: ", forms: dieForms("invalid opcode")},

@@ -3,7 +3,7 @@ package oops
 // What else says BUG: and INFO:, stalls and hung tasks among it.
 
 // stallRoute leads to the stack below the timer interrupt that found the stall.
-var stallRoute = route{atInterrupted, frames}
+var stallRoute = route{atInterrupted, framesIP}
 
 var stallAlts = []string{"stall in {frame}"}
 
@@ -43,7 +43,7 @@ var bugForms = []form{
 	{
 		sample: "BUG: Dentry ffff880175978600{i=8bb9,n=lo}  still in use (1) [unmount of proc proc]",
 		match:  "BUG: Dentry * still in use (*) [unmount of {text}]",
-		title:  "BUG: Dentry still in use in unmount", alts: []string{"BUG: Dentry still in use [unmount of {text}]"}, class: BUG, bare: true,
+		title:  "BUG: Dentry still in use in unmount", alts: []string{"BUG: Dentry still in use [unmount of {text}]"}, class: BUG, warned: true,
 	},
 	{
 		sample: "BUG: Bad page state in process sh  pfn:1b5b9",
@@ -92,25 +92,33 @@ var ignoredINFO = []string{
 	"INFO: Stall ended before state dump start",
 	"INFO: NMI handler",
 	"INFO: recovery required on readonly",
-	"_INFO::",
+	"_INFO:",
 	"INFO: task * is blocked on a",
 	"INFO: Slab 0x",
 	"INFO: Object 0x",
 	"INFO: Allocated in",
 }
 
+// stallSkip leaves out those who found the stall.
+var stallSkip = []string{"rcu", "apic_timer_interrupt"}
+
 var hangAlts = []string{"hang in {frame}"}
 
 var infoForms = []form{
 	{
 		sample: "rcu: INFO: rcu_preempt self-detected stall on CPU",
+		match:  "INFO: rcu_{word} self-detected stall",
+		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, other: faultRoute, pick: pickStall, skip: stallSkip,
+	},
+	{
+		sample: "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-... } 21 jiffies s: 1",
 		match:  "INFO: rcu_{word} *detected* stall",
-		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, other: faultRoute, pick: pickStall, skip: []string{"rcu", "apic_timer_interrupt"},
+		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, pick: pickStall, skip: stallSkip,
 	},
 	{
 		sample: "INFO: rcu_preempt detected stalls on CPUs/tasks:",
 		match:  "INFO: rcu_{word} detected",
-		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, other: faultRoute, pick: pickStall, skip: []string{"rcu", "apic_timer_interrupt"},
+		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, pick: pickStall, skip: stallSkip,
 	},
 	{
 		sample: "INFO: task sh:111 blocked for more than 10 seconds.",

@@ -20,7 +20,7 @@ var lockForms = []form{
 	{
 		sample: "WARNING: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected",
 		match:  "-safe -> *unsafe lock order detected",
-		title:  "possible deadlock in {frame}", class: Lockdep, route: route{"which became *-irq-safe at:", frames}, skip: []string{"lock"},
+		title:  "possible deadlock in {frame}", class: Lockdep, route: route{"which became *-irq-safe at:", frames}, other: lockAt, skip: []string{"lock"},
 	},
 	{
 		sample: "WARNING: possible recursive locking detected",

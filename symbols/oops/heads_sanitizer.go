@@ -53,7 +53,7 @@ var sanitizerForms = []form{
 		sample: "BUG: KMSAN: kernel-infoleak in copyout+0x1/0x2",
 		match:  "BUG: KMSAN: {kind} in {func}",
 		title:  "KMSAN: {kind} in {frame}", alts: badAccess, class: KMSAN, task: true,
-		route: kmsanRoute, skip: []string{"^instrument_copy", "copyout", "copyin", "copy_page_to_iter", "_copy_to_iter", "copy_to_iter", "iterate_", "simple_copy_to_iter", "user_access", "copy_folio_to_iter", "copy_page_from"},
+		route: kmsanRoute, skip: []string{"^instrument_copy", "^aes", "^crypto_", "^xts_", "^ecb_", "^cbc_", "^ctr_", "^gcm_", "^ghash", "^gf128", "^skcipher_", "^sha1", "^sha256", "^sha512", "^chacha", "^poly1305", "^blake2", "copyout", "copyin", "copy_page_to_iter", "_copy_to_iter", "copy_to_iter", "iterate_", "simple_copy_to_iter", "user_access", "copy_folio_to_iter", "copy_page_from"},
 	},
 	{
 		sample: "BUG: KCSAN: assert: race in dequeue_entities+0x6df/0x760",
@@ -140,7 +140,7 @@ var slubSkip = []string{"^check_", "on_freelist", "alloc_debug", "free_debug", "
 var slubForms = []form{
 	{
 		sample: "BUG kmalloc-96 (Tainted: G    B      OE     ): Poison overwritten",
-		match:  "^BUG {word} (*tainted*): {text}",
+		match:  "^BUG {word} (Not tainted): {text}",
 		title:  "BUG: {text} in {frame}", class: SLUB, route: route{atTrace, frames}, skip: slubSkip,
 	},
 	{

@@ -66,7 +66,7 @@ var warnForms = []form{
 	},
 	{
 		sample: "WARNING: CPU: 0 PID: 1 at mm/slab_common.c:996 kmalloc_slab+0x1/0x2",
-		match:  "WARNING: *mm/*.c:{num} *malloc",
+		match:  "WARNING: *mm/*.c:{num} {malloc}",
 		title:  "WARNING: kmalloc bug in {frame}", class: WARN, route: warnRoute, other: traceRoute, skip: []string{"kmalloc", "kcalloc", "kzalloc", "krealloc", "slab", "kmem", "kvmalloc", "memdup"},
 	},
 	{

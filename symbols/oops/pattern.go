@@ -1,6 +1,10 @@
 package oops
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ianlancetaylor/demangle"
+)
 
 // A pattern describes a piece of a line. It is literal text with these holes:
 //
@@ -8,6 +12,7 @@ import "strings"
 //	{word}  bytes without a blank; captured
 //	{kind}  lower-case words joined by '-'; captured
 //	{access} letters; captured
+//	{malloc} a symbol of the kmalloc family
 //	{num}   digits
 //	{hex}   hexadecimal digits, 0x in front or not
 //	{text}  the rest of the line up to what follows in the pattern, shortest first; captured
@@ -108,6 +113,10 @@ func (c captures) set(name, value string) {
 
 func takeHole(name, s string) (taken, rest string, ok bool) {
 	switch name {
+	case "malloc": // one of the kmalloc family by its name
+		taken, rest, ok = takeFunc(s)
+		front, _, found := strings.Cut(taken, "malloc")
+		return taken, rest, ok && found && len(front) <= 2
 	case "func":
 		return takeFunc(s)
 	case "word":
@@ -133,8 +142,11 @@ func takeFunc(s string) (name, rest string, ok bool) {
 	return baseName(f.Func), rest, ok
 }
 
-// baseName drops what compilers append to a symbol (.cold, .constprop.0, .isra.12).
+// baseName reads a mangled name and drops what compilers append to a symbol (.cold, .constprop.0, .isra.12).
 func baseName(f string) string {
+	if strings.HasPrefix(f, "_Z") || strings.HasPrefix(f, "_R") {
+		f = demangle.Filter(f, demangle.NoParams, demangle.NoTemplateParams, demangle.NoEnclosingParams)
+	}
 	if i := strings.IndexByte(f, '.'); i > 0 {
 		return f[:i]
 	}

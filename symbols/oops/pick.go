@@ -51,14 +51,17 @@ var anchors = []string{
 	"entry_SYSCALL", "system_call_fast", "int_ret_from_sys_call", "x64_sys_call", "ia32_sys_call", "syscall_handler", "do_trap_ecall",
 	"netif_receive_skb", "do_softirq", "handle_softirqs", "call_timer_fn", "_run_timers", "run_timer_softirq", "hrtimer_run", "run_ksoftirqd", "smpboot_thread_fn",
 	"^handle_irq", "^do_IRQ", "^call_on_stack", "^kthread$", "^kernel_thread", "^ret_from_fork", "^loop_kthread", "^task_work_run",
-	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "^ksys_ioctl", "_sys_ioctl$", "^sys_ioctl$", "^compat_sys_ioctl", "^SyS_ioctl", "^SYSC_ioctl", "^vfs_read", "^vfs_write", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
+	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "^ksys_ioctl", "_sys_ioctl$", "^sys_ioctl$", "^compat_sys_ioctl", "SyS_ioctl", "SYSC_ioctl", "compat_ioctl", "^compat_blkdev_ioctl", "^mmap_region", "^vfs_read", "^vfs_write", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
 	"^sock_sendmsg", "^__sock_sendmsg", "^sock_recvmsg", "^sock_do_ioctl", "^call_read_iter", "^call_write_iter", "^netlink_unicast", "smp_call_function",
 	"^rtnetlink_rcv_msg", "^genl_", "^nfnetlink_rcv", "^netlink_dump", "^__sys_bind", "^__sys_connect", "^__sys_setsockopt", "^__sys_getsockopt", "^do_sock_setsockopt", "^__fput",
 }
 
 // pickStall names a stall after the function below the first dispatcher.
 func pickStall(funcs []string) []string {
-	prev := ""
+	if len(funcs) == 0 {
+		return nil
+	}
+	prev := funcs[0]
 	for _, f := range funcs {
 		if isAnchor(f) {
 			if strings.Contains(f, "smp_call_function") {
@@ -67,15 +70,9 @@ func pickStall(funcs []string) []string {
 				}
 				return []string{"smp_call_function", f}
 			}
-			if prev == "" {
-				return nil
-			}
 			return stallNames(prev)
 		}
 		prev = f
-	}
-	if prev == "" {
-		return nil
 	}
 	return stallNames(prev)
 }

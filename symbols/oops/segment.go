@@ -111,8 +111,12 @@ func (s *segment) continues(h *head, text string) bool {
 		return true
 	case f.class == Die && !s.stacked && text == s.entries[0].text:
 		return true // a fault inside the handling of the same fault
+	}
+	first, _ := s.head.choose(s.entries[0].text)
+	switch {
+	case f.class == WARN && first != nil && first.warned:
+		return !s.traced
 	case f.joins:
-		first, _ := s.head.choose(s.entries[0].text)
 		return !s.stacked && first != nil && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep)
 	}
 	return false

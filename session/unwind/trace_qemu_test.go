@@ -29,7 +29,7 @@ var (
 	// [    1.234567][    T1]  panic+0x118/0x2ed
 	prefix = regexp.MustCompile(`^(\[ *[\d.]+\])?(\[ *[TC]\d+\])? ?`)
 	// RIP: 0010:delay_tsc+0x2d/0x50
-	place = regexp.MustCompile(`^ ?(?:RIP: 0010:)?(\S+\+0x[0-9a-f]+/0x[0-9a-f]+|0x0)$`)
+	place = regexp.MustCompile(`^ ?(?:RIP: 0010:)?(\S+\+0x[0-9a-f]+/0x[0-9a-f]+|0x0)(?: \[\w+(?: [0-9a-f]+)?\])?$`)
 	entry = regexp.MustCompile(`^ ?(</?[A-Z#_]+>|RIP: 0010:0x0|(RIP|Code|RSP|RAX|RDX|RBP|R10|R13|FS|CS|CR2|DR0|DR3|ORIG_RAX|EFLAGS): ?.*| +\?.*|Unable to access.*| \? .*)$`)
 )
 

@@ -10,20 +10,31 @@ import (
 // "int (*)(void *)".
 func Spell(t dwarf.Type) string { return Declare(t, "") }
 
-// Declare writes a declaration of name: "char comm[16]".
+// Declare writes a declaration of name: "char comm[16]". The names in it come
+// from a file; they are made harmless for a terminal.
 func Declare(t dwarf.Type, name string) string {
 	d := declarator{text: name}
 	base := d.walk(t)
 	if d.text == "" {
-		return base
+		return clean(base)
 	}
-	return base + " " + d.text
+	return clean(base + " " + d.text)
+}
+
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // declarator builds the part of a declaration around the name, inside out.
 type declarator struct {
-	text string
-	ptr  bool // the last thing put was a star: arrays and calls need parentheses
+	text  string
+	depth int  // function types within parameter lists
+	ptr   bool // the last thing put was a star: arrays and calls need parentheses
 }
 
 // walk puts pointers, arrays and parameter lists around the text and gives the
@@ -45,7 +56,7 @@ func (d *declarator) walk(t dwarf.Type) string {
 			d.suffix(dimension(u.Count))
 			t = u.Type
 		case *dwarf.FuncType:
-			d.suffix(parameters(u))
+			d.suffix(parameters(u, d.depth))
 			t = u.ReturnType
 		default:
 			return quals + baseSpelling(t)
@@ -74,32 +85,32 @@ func dimension(n int64) string {
 	return "[" + strconv.FormatInt(n, 10) + "]"
 }
 
-// parameters writes a parameter list; function pointers among the parameters
-// are not spelled out, so the depth is bounded.
-func parameters(f *dwarf.FuncType) string {
+// Bounds on what is spelled of function types; C declarations that exceed them
+// cannot be read by anybody.
+const (
+	maxParams     = 24
+	maxParamDepth = 2
+)
+
+// parameters writes a parameter list.
+func parameters(f *dwarf.FuncType, depth int) string {
 	if len(f.ParamType) == 0 {
 		return "(void)"
 	}
-	parts := make([]string, len(f.ParamType))
-	for n, p := range f.ParamType {
-		parts[n] = parameter(p)
+	if depth >= maxParamDepth {
+		return "(...)"
+	}
+	var parts []string
+	for _, p := range f.ParamType {
+		if _, dots := p.(*dwarf.DotDotDotType); dots || len(parts) == maxParams {
+			parts = append(parts, "...")
+			break
+		}
+		d := declarator{depth: depth + 1}
+		base := d.walk(p)
+		parts = append(parts, strings.TrimSpace(base+" "+d.text))
 	}
 	return "(" + strings.Join(parts, ", ") + ")"
-}
-
-func parameter(t dwarf.Type) string {
-	if _, ok := t.(*dwarf.DotDotDotType); ok {
-		return "..."
-	}
-	if p, ok := t.(*dwarf.PtrType); ok {
-		if _, ok := Strip(p.Type).(*dwarf.FuncType); ok {
-			if td, ok := p.Type.(*dwarf.TypedefType); ok {
-				return td.Name + " *"
-			}
-			return "void (*)()"
-		}
-	}
-	return Spell(t)
 }
 
 func baseSpelling(t dwarf.Type) string {

@@ -39,6 +39,7 @@ const (
 	maxOpenUnits      = 64
 	maxEqualStrings   = 64 // searches through .debug_info for one name
 	maxTails          = 4  // the same for names that are tails of others
+	maxCloseLooks     = 1 << 14
 	maxScopeDepth     = 64
 	maxVarsInScope    = 512
 	maxVariablesFound = 64

@@ -9,30 +9,39 @@ import (
 	"ktrap/symbols/dwarfx"
 )
 
+// query is a search for entries.
+type query struct {
+	name string
+	tags []dwarfx.Tag
+	keep func(e *die) bool // nil keeps all
+	left int               // entries that may still be looked at closely
+}
+
 // named yields the entries that have one of the tags and the name. The name's
 // offset in .debug_str is searched in .debug_info as four bytes; compilers put
 // names too short for that to pay directly into the entry. Where that does not
 // work, because names are indexes (clang) or the name is the tail of too many
 // others ("page"), the units are walked: slow only for names that are rare.
-func (d *dwarfData) named(name string, tags []dwarfx.Tag) iter.Seq[die] {
+func (d *dwarfData) named(q query) iter.Seq[die] {
 	return func(yield func(die) bool) {
-		if name == "" {
+		if q.name == "" {
 			return
 		}
-		inline := append([]byte(name), 0)
-		offs, some := stringOffsets(d.sec.Str, name)
-		if d.indexedNames() || len(offs) > maxEqualStrings || !some && len(offs) > maxTails {
-			d.walkNamed(inline, tags, yield)
+		inline := append([]byte(q.name), 0)
+		offs, whole := stringOffsets(d.sec.Str, q.name)
+		if d.indexedNames() || len(offs) > maxEqualStrings || !whole && len(offs) > maxTails {
+			d.walkNamed(q, yield)
 			return
 		}
+		q.left = maxCloseLooks
 		patterns := [][]byte{inline}
 		for _, off := range offs {
 			patterns = append(patterns, binary.LittleEndian.AppendUint32(nil, off))
 		}
 		for _, p := range patterns {
 			for at := range occurrences(d.sec.Info, p) {
-				e, ok := d.entryNamedAt(at, tags)
-				if ok && e.name() == name && !yield(e) {
+				e, ok := d.entryNamedAt(at, &q)
+				if ok && !yield(e) || q.left <= 0 {
 					return
 				}
 			}
@@ -76,10 +85,10 @@ func occurrences(data, pattern []byte) iter.Seq[int] {
 	}
 }
 
-// entryNamedAt gives the entry whose DW_AT_name lies at an offset, if there is
-// one with such a tag. Most hits are other data: an abbreviation that fits
+// entryNamedAt gives the entry whose DW_AT_name lies at an offset, if it is
+// what the query asks for. Most hits are other data: an abbreviation that fits
 // what stands in front rules them out fast, a walk through the unit the rest.
-func (d *dwarfData) entryNamedAt(at int, tags []dwarfx.Tag) (die, bool) {
+func (d *dwarfData) entryNamedAt(at int, q *query) (die, bool) {
 	u, ok := d.unitOf(uint64(at))
 	if !ok {
 		return die{}, false
@@ -89,7 +98,7 @@ func (d *dwarfData) entryNamedAt(at int, tags []dwarfx.Tag) (die, bool) {
 		if a == nil {
 			return die{}, false
 		}
-		if !slices.Contains(tags, a.Tag) {
+		if !slices.Contains(q.tags, a.Tag) {
 			continue
 		}
 		lead, ok := nameLead(u, a)
@@ -101,7 +110,13 @@ func (d *dwarfData) entryNamedAt(at int, tags []dwarfx.Tag) (die, bool) {
 		if start < int(u.First) || !bytes.Equal(d.sec.Info[start:start+len(head)], head) {
 			continue
 		}
-		if e, ok := d.entryAt(u, uint64(start)); ok && e.off == uint64(start) {
+		b := u.Buf(uint64(start))
+		e, ok := readDIE(u, &b)
+		if !ok || q.keep != nil && !q.keep(&e) || e.name() != q.name {
+			continue
+		}
+		q.left--
+		if real, ok := d.entryAt(u, e.off); ok && real.off == e.off {
 			return e, true
 		}
 	}
@@ -172,7 +187,7 @@ func (d *dwarfData) entryAt(u *dwarfx.Unit, off uint64) (die, bool) {
 func (d *dwarfData) indexedNames() bool { return len(d.sec.StrOffsets) > 0 }
 
 // walkNamed yields entries by looking at every entry outside of functions.
-func (d *dwarfData) walkNamed(name []byte, tags []dwarfx.Tag, yield func(die) bool) {
+func (d *dwarfData) walkNamed(q query, yield func(die) bool) {
 	for n := 0; n < len(d.heads) || d.nextHead(); n++ {
 		u, ok := d.open(d.heads[n])
 		if !ok {
@@ -180,23 +195,25 @@ func (d *dwarfData) walkNamed(name []byte, tags []dwarfx.Tag, yield func(die) bo
 		}
 		b := u.Buf(u.First)
 		root, ok := readDIE(u, &b)
-		if ok && root.children && !d.walkUnit(u, b, name, tags, yield) {
+		if ok && root.children && !d.walkUnit(u, b, &q, yield) {
 			return
 		}
 	}
 }
 
 // walkUnit yields the entries of one unit; false when yield had enough.
-func (d *dwarfData) walkUnit(u *dwarfx.Unit, b dwarfx.Buf, name []byte, tags []dwarfx.Tag, yield func(die) bool) bool {
+func (d *dwarfData) walkUnit(u *dwarfx.Unit, b dwarfx.Buf, q *query, yield func(die) bool) bool {
+	name := append([]byte(q.name), 0)
 	for b.Len() > 0 {
 		start := uint64(b.Off())
 		a := u.Next(&b)
 		if a == nil {
 			return true
 		}
-		if slices.Contains(tags, a.Tag) && d.isNamed(u, b, a, name) {
-			e := u.Buf(start)
-			if e, ok := readDIE(u, &e); ok && !yield(e) {
+		if slices.Contains(q.tags, a.Tag) && d.isNamed(u, b, a, name) {
+			at := u.Buf(start)
+			e, ok := readDIE(u, &at)
+			if ok && (q.keep == nil || q.keep(&e)) && !yield(e) {
 				return false
 			}
 		}

@@ -98,7 +98,7 @@ func enumValue(v die) int64 {
 // definition wins over a declaration.
 func (d *dwarfData) findType(tag, name string) (uint64, bool) {
 	var decl uint64
-	for e := range d.named(name, tagsOf(tag)) {
+	for e := range d.named(query{name: name, tags: tagsOf(tag)}) {
 		if !e.has(attrDeclaration) {
 			return e.off, true
 		}

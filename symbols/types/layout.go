@@ -114,30 +114,40 @@ func elementStep(t dwarf.Type, path string) (Field, string, bool) {
 	return Field{Off: n * size, Size: size, Type: a.Type}, rest, ok
 }
 
+// Bounds on unnamed structs within unnamed structs; the second is on all of
+// them together, for a small file can describe very many.
+const (
+	maxAnonymous = 16
+	maxSearched  = 1 << 12
+)
+
 // Member finds a member of a struct by name, looking into unnamed structs and
 // unions.
 func Member(st *dwarf.StructType, name string) (Field, bool) {
-	return member(st, name, 0)
+	s := memberSearch{name: name, left: maxSearched}
+	return s.in(st, 0)
 }
 
-// maxAnonymous bounds unnamed structs within unnamed structs.
-const maxAnonymous = 16
+type memberSearch struct {
+	name string
+	left int
+}
 
-func member(st *dwarf.StructType, name string, depth int) (Field, bool) {
+func (s *memberSearch) in(st *dwarf.StructType, depth int) (Field, bool) {
+	if s.left--; s.left < 0 || depth > maxAnonymous {
+		return Field{}, false
+	}
 	for _, f := range st.Field {
-		if f.Name == name {
+		if f.Name == s.name && s.name != "" {
 			return FieldOf(f), true
 		}
-	}
-	if depth == maxAnonymous {
-		return Field{}, false
 	}
 	for _, f := range st.Field {
 		inner, ok := Strip(f.Type).(*dwarf.StructType)
 		if f.Name != "" || !ok {
 			continue
 		}
-		if sub, ok := member(inner, name, depth+1); ok {
+		if sub, ok := s.in(inner, depth+1); ok {
 			sub.Off += f.ByteOffset
 			return sub, true
 		}

@@ -19,7 +19,7 @@ func (i *Info) Function(name string) (Variable, error) {
 	if err != nil {
 		return Variable{}, fmt.Errorf("find function %q: %w: %w", name, ErrNoDebugInfo, err)
 	}
-	for e := range d.named(name, []dwarfx.Tag{tagSubprogram}) {
+	for e := range d.named(query{name: name, tags: []dwarfx.Tag{tagSubprogram}}) {
 		low, ok := d.entryPC(e)
 		if !ok {
 			low, e, ok = d.outOfLine(e)
@@ -93,7 +93,7 @@ func (i *Info) Constant(name string) (int64, dwarf.Type, error) {
 	}
 	d, dwarfErr := i.loadDWARF()
 	if dwarfErr == nil {
-		for e := range d.named(name, []dwarfx.Tag{tagEnumerator}) {
+		for e := range d.named(query{name: name, tags: []dwarfx.Tag{tagEnumerator}}) {
 			if off, ok := d.parent(e); ok {
 				return pick(d.typeOf(off), name)
 			}

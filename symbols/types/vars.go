@@ -162,6 +162,13 @@ func (d *dwarfData) variableAt(name string, a uint64) (v Variable, ok bool) {
 	return v, ok
 }
 
+// isGlobal tells declarations and definitions with an address from the local
+// variables, which are by far the most entries of common names.
+func isGlobal(e *die) bool {
+	loc, _ := e.get(attrLocation)
+	return e.has(attrDeclaration) || len(loc.block) == 9 && loc.block[0] == opAddr
+}
+
 // variable describes a defining entry.
 func (d *dwarfData) variable(e die) (Variable, bool) {
 	loc, ok := e.get(attrLocation)
@@ -198,7 +205,8 @@ func (d *dwarfData) functionAround(e die) string {
 // declares it. places are the addresses known.
 func (d *dwarfData) variablesByName(name string, places map[uint64]bool) []Variable {
 	var found []Variable
-	for e := range d.named(name, []dwarfx.Tag{tagVariable}) {
+	q := query{name: name, tags: []dwarfx.Tag{tagVariable}, keep: isGlobal}
+	for e := range d.named(q) {
 		if v, ok := d.variable(e); ok {
 			found = append(found, v)
 			continue

@@ -52,7 +52,7 @@ func (s sectionsOnly) Section(name string) ([]byte, error) { return s.src.Sectio
 
 func BenchmarkVariable(b *testing.B) {
 	for path, src := range vmlinuxes(b) {
-		for _, name := range []string{"init_task", "prb", "runqueues", "phys_base", "no_such_variable", "page", "i"} {
+		for _, name := range []string{"init_task", "prb", "runqueues", "phys_base", "no_such_variable", "page", "ret", "flags"} {
 			b.Run(name+path, func(b *testing.B) {
 				for b.Loop() {
 					New(src).Variables(name)

@@ -71,9 +71,6 @@ func (o *Oops) describe(h *head, lines []entry) {
 // blame follows the form's route and gives the names to put in the title.
 func (o *Oops) blame(f *form, lines []entry) []string {
 	skip := &skipList{base: blameless, extra: f.skip}
-	if f.all {
-		skip.base = nil
-	}
 	funcs, damaged := f.route.walk(lines, skip)
 	if len(funcs) == 0 && f.other != nil {
 		funcs, damaged = f.other.walk(lines, skip)

@@ -31,103 +31,123 @@ const lost = "corrupted"
 
 // walk follows a route through the lines of a report and gives the functions
 // on it, innermost first, those without blame left out.
-// Shape: damaged is set if foreign text was found inside a stack.
+// Shape: damaged is set if foreign text was found on the way; what comes
+// behind it is not looked at.
 func (rt route) walk(lines []entry, skip *skipList) (funcs []string, damaged bool) {
-	at := 0
-	add := func(name string) {
-		if name != "" && !skip.has(name) {
-			funcs = append(funcs, name)
-		}
-	}
-	for i := 0; i < len(rt); i++ {
-		if rt[i] != frames && rt[i] != framesIP {
-			for ; at < len(lines); at++ {
-				name, ok, bad := rt[i].at(&lines[at])
-				if bad {
-					return funcs, true
-				}
-				if ok {
-					add(name)
-					at++
-					break
-				}
-			}
+	w := walker{lines: lines, skip: skip}
+	for len(rt) > 0 && !w.damaged {
+		if rt[0].isStack() {
+			rt = w.readStack(rt)
 			continue
 		}
-		for ; at < len(lines); at++ {
-			e := &lines[at]
-			if isInjected(e) {
-				return funcs, true
-			}
-			if startsStack(e) {
-				at++
-				break
-			}
-			if i+1 < len(rt) {
-				if name, ok, _ := rt[i+1].at(e); ok {
-					add(name)
-					at++
-					i++
-					break
-				}
-			}
-			if rt[i] == framesIP && e.kind == ipLine {
-				add(baseName(e.frame.Func))
-			}
-			for _, name := range e.functions() {
-				add(name)
-			}
-		}
+		w.seek(rt[0])
+		rt = rt[1:]
 	}
-	return funcs, false
+	return w.funcs, w.damaged
 }
 
-// at says whether a line is the station, and which function it gives.
-func (s station) at(e *entry) (name string, ok, damaged bool) {
-	if isInjected(e) {
-		return "", false, true
+// walker is the state of a walk along a route.
+type walker struct {
+	lines   []entry // not yet passed
+	skip    *skipList
+	funcs   []string
+	damaged bool
+}
+
+// next takes a line, unless it is foreign or there is none.
+func (w *walker) next() (*entry, bool) {
+	if len(w.lines) == 0 {
+		return nil, false
 	}
+	e := &w.lines[0]
+	if isInjected(e) {
+		w.damaged = true
+		return nil, false
+	}
+	w.lines = w.lines[1:]
+	return e, true
+}
+
+func (w *walker) blame(name string) {
+	if name != "" && !w.skip.has(name) {
+		w.funcs = append(w.funcs, name)
+	}
+}
+
+// seek passes lines up to and including the station.
+func (w *walker) seek(s station) {
+	for e, ok := w.next(); ok; e, ok = w.next() {
+		if name, here := s.at(e); here {
+			w.blame(name)
+			return
+		}
+	}
+}
+
+// readStack passes the frames of a stack and gives the rest of the route. The
+// stack ends where another begins and where the station behind it is.
+func (w *walker) readStack(rt route) route {
+	here, rest := rt[0], rt[1:]
+	for e, ok := w.next(); ok; e, ok = w.next() {
+		if startsStack(e) {
+			return rest
+		}
+		if len(rest) > 0 {
+			if name, ok := rest[0].at(e); ok {
+				w.blame(name)
+				return rest[1:]
+			}
+		}
+		if here == framesIP && e.kind == ipLine {
+			w.blame(baseName(e.frame.Func))
+		}
+		w.blame(e.function())
+	}
+	return nil
+}
+
+// isStack says whether the station is a whole stack.
+func (s station) isStack() bool { return s == frames || s == framesIP }
+
+// at says whether a line is the station, and which function it gives.
+func (s station) at(e *entry) (name string, ok bool) {
 	switch s {
 	case atIP:
-		return baseName(e.frame.Func), e.kind == ipLine, false
+		return baseName(e.frame.Func), e.kind == ipLine
 	case atTrace:
-		return "", e.kind == startLine, false
-	}
-	if s == atInterrupted {
+		return "", e.kind == startLine
+	case atInterrupted:
 		return e.interrupted()
+	case frames, framesIP:
+		return "", false
 	}
 	caps, ok := pattern(s).find(e.text)
-	return caps["func"], ok, false
+	return caps["func"], ok
 }
 
 // interrupted says whether the line is where an interrupt's stack ends: the
-// marker, the entry stub, or the exception frame of arm.
-func (e *entry) interrupted() (name string, ok, damaged bool) {
-	if e.leave && e.marker != "TASK" {
-		if e.kind == frameLine && e.frame.Reliable {
-			name = baseName(e.frame.Func)
-		}
-		return name, true, false
+// marker, the entry stub, or the exception frame of arm. A frame behind the
+// marker on the same line is already what was interrupted.
+func (e *entry) interrupted() (name string, ok bool) {
+	switch {
+	case e.leave && e.marker != "TASK":
+		return e.function(), true
+	case e.kind == frameLine, e.kind == fromLine:
+		return "", interruptEntries.has(e.frame.Func)
 	}
-	if e.kind == frameLine || e.kind == fromLine {
-		return "", interruptEntries.has(e.frame.Func), false
-	}
-	return "", e.kind == neutralLine && strings.HasPrefix(e.text, "Exception stack("), false
+	return "", e.kind == neutralLine && strings.HasPrefix(e.text, "Exception stack(")
 }
 
 // interruptEntries are the stubs an interrupt comes in by.
 var interruptEntries = &skipList{extra: []string{"apic_timer_interrupt$", "^asm_sysvec_", "^__irq_svc$", "^el1_irq$", "^el1h_64_irq$", "^gic_handle_irq$", "^call_on_irq_stack$", "^ret_from_exception$"}}
 
-// functions gives the functions of a trace line. Frames with '?' are leftovers
+// function gives the function of a trace line. Frames with '?' are leftovers
 // on the stack and blame nobody.
-func (e *entry) functions() []string {
-	switch {
-	case e.kind == frameLine && e.frame.Reliable && e.frame.Func != "":
-		return []string{baseName(e.frame.Func)}
-	case e.kind == fromLine:
-		return []string{baseName(e.frame.Func)}
+func (e *entry) function() string {
+	if e.kind == fromLine || e.kind == frameLine && e.frame.Reliable {
+		return baseName(e.frame.Func)
 	}
-	return nil
+	return ""
 }
 
 // isInjected recognizes the stack of a fault injection, which often lands in

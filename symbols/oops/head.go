@@ -24,7 +24,6 @@ type form struct {
 	route route    // where the guilty function is looked for; nil if the title needs none
 	other route    // where else, if the route leads nowhere
 	skip  []string // functions without blame here, in addition to the usual
-	all   bool     // nobody is without blame but those in skip
 	pick  picker   // nil means pickFirst
 
 	bare   bool   // such a report has no stack

@@ -135,7 +135,7 @@ var leakForms = []form{{
 }}
 
 // slubSkip leaves out the checks of the allocator.
-var slubSkip = []string{"^check_", "on_freelist", "alloc_debug", "free_debug", "free_to_partial", "slab", "object_err", "^init_object", "kmem"}
+var slubSkip = []string{"^check_", "on_freelist", "alloc_debug", "free_debug", "free_to_partial", "slab", "object_err", "^init_object", "kmem", "get_partial"}
 
 var slubForms = []form{
 	{

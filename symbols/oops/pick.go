@@ -1,6 +1,9 @@
 package oops
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A picker chooses the function a crash is named after from those on its route.
 // Shape: the first name is the title's, the others are for alternative titles.
@@ -18,8 +21,6 @@ func pickFirst(funcs []string) []string {
 // shortest first: builds differ in which of them survives inlining.
 func syscallNames(name string) []string {
 	names := []string{name}
-	prefixes := []string{"__sys_", "sys_", "ksys_", "SYSC_", "SyS_", "compat_SYSC_", "compat_SyS_", "__x64_", "__ia32_", "__arm64_", "__riscv_", "__se_", "__do_"}
-	_ = prefixes
 	for range 4 {
 		short, ok := shorter(names[0])
 		if !ok {
@@ -30,6 +31,8 @@ func syscallNames(name string) []string {
 	return names
 }
 
+// shorter takes one layer off the name of a system call: the layer of the
+// argument checks first, then the one of the entry.
 func shorter(name string) (string, bool) {
 	for _, p := range []string{"__se_sys_", "__do_sys_"} {
 		if rest, ok := strings.CutPrefix(name, p); ok {
@@ -63,20 +66,19 @@ func pickStall(funcs []string) []string {
 	}
 	prev := funcs[0]
 	for _, f := range funcs {
+		if strings.Contains(f, "smp_call_function") {
+			return unique([]string{"smp_call_function", f})
+		}
 		if isAnchor(f) {
-			if strings.Contains(f, "smp_call_function") {
-				if f == "smp_call_function" {
-					return []string{f}
-				}
-				return []string{"smp_call_function", f}
-			}
-			return stallNames(prev)
+			break
 		}
 		prev = f
 	}
 	return stallNames(prev)
 }
 
+// stallNames keeps the prefix of the architecture apart from the system call:
+// stalls are filed under sys_x as well as under __x64_sys_x.
 func stallNames(name string) []string {
 	for _, p := range []string{"__x64_", "__ia32_", "__arm64_"} {
 		if rest, ok := strings.CutPrefix(name, p); ok {
@@ -121,14 +123,11 @@ func pickHung(funcs []string) []string {
 	return nil
 }
 
+// unique keeps the first of equal names.
 func unique(s []string) []string {
-	out := s[:0]
+	var out []string
 	for _, v := range s {
-		seen := false
-		for _, o := range out {
-			seen = seen || o == v
-		}
-		if !seen {
+		if !slices.Contains(out, v) {
 			out = append(out, v)
 		}
 	}

@@ -1,5 +1,10 @@
 package oops
 
+import (
+	"slices"
+	"strings"
+)
+
 // maxReport bounds the lines kept of one report. What follows is dropped and
 // the report is marked as cut.
 const maxReport = 4000
@@ -123,22 +128,16 @@ func (s *segment) continues(h *head, text string) bool {
 }
 
 // consequences are the panics that a report before them decided on.
-var consequences = []pattern{
+var consequences = []string{
 	"panic_on_warn set", "Fatal exception", "hung_task: blocked tasks", "softlockup: hung tasks", "panic_on_oom", "RCU Stall",
 	"Hard LOCKUP", "Machine halted", "kernel stack overflow", "Fatal hardware", "Attempted to kill init!", "Attempted to kill the idle task",
 	"oops=panic", "System is deadlocked on memory", "kfence.fault", "kmsan.panic", "kernel: panic_on", "Oops",
 }
 
 func isConsequence(text string) bool {
-	for _, c := range consequences {
-		if _, ok := c.find(text); ok {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(consequences, func(c string) bool { return strings.Contains(text, c) })
 }
 
 func sendsNMI(text string) bool {
-	_, ok := pattern("Sending NMI from CPU").find(text)
-	return ok
+	return strings.Contains(text, "Sending NMI from CPU")
 }

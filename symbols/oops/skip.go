@@ -5,7 +5,7 @@ import "strings"
 // skipList is a set of function names a crash is never named after.
 // An entry matches anywhere in the name, '^' and '$' bind it to an end of it.
 type skipList struct {
-	base  []string // shared by all, nil for none
+	base  []string // shared by all
 	extra []string // of one kind of crash
 }
 

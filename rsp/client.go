@@ -60,8 +60,10 @@ type Client struct {
 	selected  ThreadID   // what the stub's Hg is, if known
 	known     bool
 	run       runState
-	interrupt bool // wanted as soon as the queued resume is sent
-	greeting  bool // a stop nobody asked for is no news yet
+	probe     *request // in flight while a loss is suspected
+	shifted   bool     // with probe: replies may be one request off
+	interrupt bool     // wanted as soon as the queued resume is sent
+	greeting  bool     // a stop nobody asked for is no news yet
 	noAck     bool
 	features  Features
 	end       error // why no request is taken any more
@@ -135,12 +137,14 @@ func (c *Client) Close() error {
 	c.closing = true
 	c.mu.Unlock()
 	err := ignoreClosed(c.rw.Close())
-	c.shut(errors.New("closed by ktrap"))
+	c.shut(errOwnerClosed)
 	if again {
 		return nil
 	}
 	return err
 }
+
+var errOwnerClosed = errors.New("closed by ktrap")
 
 // shut fails whatever waits, once, and tells the owner. It returns the error
 // of Run: nil when the owner closed the client.
@@ -148,6 +152,9 @@ func (c *Client) shut(reason error) error {
 	c.mu.Lock()
 	byOwner, first := c.closing, !c.closed
 	c.closed = true
+	if byOwner {
+		reason = errOwnerClosed // what Run saw is only its consequence
+	}
 	end := fmt.Errorf("%w: %w", ErrClosed, reason)
 	if first {
 		c.end = end

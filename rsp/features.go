@@ -29,6 +29,9 @@ type Features struct {
 // Has reports whether the stub said name+.
 func (f *Features) Has(name string) bool { return f.All[name] == "+" }
 
+// has reports whether the stub mentioned name at all.
+func (f *Features) has(name string) bool { _, ok := f.All[name]; return ok }
+
 // parseFeatures reads a qSupported reply. What cannot be read is left out: the
 // manual wants unknown features ignored.
 func parseFeatures(reply string) Features {

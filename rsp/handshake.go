@@ -15,9 +15,9 @@ var ErrNoAnswer = errors.New("no answer: another debugger holds the stub (QEMU s
 // own settings, which outlive the debugger that left them, and the state of the
 // machine. After it no breakpoint of an earlier debugger is left.
 func (c *Client) Handshake(ctx context.Context) (Features, error) {
-	hello, cancel := context.WithTimeoutCause(ctx, c.o.HandshakeTimeout, ErrNoAnswer)
+	first, cancel := context.WithTimeoutCause(ctx, c.o.HandshakeTimeout, ErrNoAnswer)
 	defer cancel()
-	reply, err := c.Do(hello, AnyThread, []byte("qSupported:multiprocess+;vContSupported+;xmlRegisters=i386"))
+	reply, err := c.Do(first, AnyThread, hello)
 	if err != nil && !errors.Is(err, ErrUnsupported) {
 		return Features{}, fmt.Errorf("greet stub: %w", err)
 	}

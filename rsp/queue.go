@@ -144,7 +144,7 @@ func (c *Client) next() *request {
 
 // joins reports whether q may be sent while others are in flight.
 func (c *Client) joins(q *request) bool {
-	return q.pipelined && len(c.flight) < c.depth && c.flight[0].pipelined
+	return q.pipelined && c.probe == nil && len(c.flight) < c.depth && c.flight[0].pipelined
 }
 
 func (c *Client) needsSelection(q *request) bool {

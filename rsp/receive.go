@@ -121,7 +121,10 @@ func (c *Client) receiveDamaged(err error) {
 		c.fail(q, fmt.Errorf("read reply to %.40q, damaged %d times: %w", q.body, q.damaged, err))
 		return
 	}
-	c.queue = slices.Insert(c.queue, 0, q)
+	if q.deliver != nil {
+		q.acked = false
+		c.queue = slices.Insert(c.queue, 0, q)
+	}
 	c.mu.Unlock()
 }
 

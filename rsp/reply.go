@@ -23,6 +23,8 @@ func (c *Client) receivePacket(body []byte) {
 	case head == nil:
 		c.mu.Unlock()
 		c.o.Log.Warn("packet from stub that nobody asked for", "body", wireText(body))
+	case c.probe != nil:
+		c.settle(body)
 	default:
 		c.answer(head, body)
 	}
@@ -67,6 +69,7 @@ func (c *Client) receiveWhileRunning(head *request, body []byte) {
 // which it releases.
 func (c *Client) unasked(body []byte) {
 	c.known = false
+	c.probeLost()
 	greeting := c.greeting
 	c.mu.Unlock()
 	s, err := ParseStopReply(body)

@@ -164,7 +164,9 @@ func parseURIs(out string) []pkgFile {
 			p.Version = strings.ReplaceAll(parts[1], "%3a", ":")
 		}
 		if len(f) > 3 {
-			p.SHA256, _ = strings.CutPrefix(f[3], "SHA256:")
+			if sum, ok := strings.CutPrefix(f[3], "SHA256:"); ok {
+				p.SHA256 = sum
+			}
 		}
 		files = append(files, p)
 	}

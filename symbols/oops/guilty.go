@@ -133,7 +133,7 @@ func (e *entry) interrupted() (name string, ok bool) {
 	case e.leave && e.marker != "TASK":
 		return e.function(), true
 	case e.kind == frameLine, e.kind == fromLine:
-		return "", interruptEntries.has(e.frame.Func)
+		return "", e.frame.Reliable && interruptEntries.has(e.frame.Func)
 	}
 	return "", e.kind == neutralLine && strings.HasPrefix(e.text, "Exception stack(")
 }

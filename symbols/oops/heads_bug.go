@@ -112,7 +112,7 @@ var infoForms = []form{
 	},
 	{
 		sample: "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-... } 21 jiffies s: 1",
-		match:  "INFO: rcu_{word} *detected* stall",
+		match:  "INFO: rcu_{word} detected expedited stall",
 		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, pick: pickStall, skip: stallSkip,
 	},
 	{

@@ -139,7 +139,7 @@ var slubSkip = []string{"^check_", "on_freelist", "alloc_debug", "free_debug", "
 
 var slubForms = []form{
 	{
-		sample: "BUG kmalloc-96 (Tainted: G    B      OE     ): Poison overwritten",
+		sample: "BUG kmalloc-96 (Not tainted): Poison overwritten",
 		match:  "^BUG {word} (Not tainted): {text}",
 		title:  "BUG: {text} in {frame}", class: SLUB, route: route{atTrace, frames}, skip: slubSkip,
 	},

@@ -80,7 +80,7 @@ var warnForms = []form{
 		title:  "WARNING in {frame}", class: WARN, route: warnRoute, other: traceRoute,
 	},
 	{
-		sample: "WARNING: lib/debugobjects.c:615 at 0x0, CPU#1: kworker/1:3/17677",
+		sample: "WARNING: fs/dcache.c:829 at fast_dput+0x334/0x430, CPU#1: sh/5830",
 		match:  "WARNING: *:{num} at *CPU#{num}",
 		title:  "WARNING in {frame}", class: WARN, route: warnRoute, other: traceRoute,
 	},

@@ -16,12 +16,11 @@ func parseIP(text string) (f Frame, user, ok bool) {
 	}
 	f = Frame{Reliable: true, Exact: true, Raw: text}
 	s, _ = f.takeAddrs(skipBlanks(s))
-	if rest, hasOff, ok := f.takeSymbol(s); ok && (hasOff || strings.HasPrefix(rest, " ")) {
-		f.takeTail(rest)
+	sym := f
+	if rest, hasOff, ok := sym.takeSymbol(s); ok && (sym.takeTail(rest) || hasOff) {
+		f = sym
 	} else if v, _, ok := hexNumber(s); ok {
-		f.Addr, f.Func = v, ""
-	} else {
-		f.Func = ""
+		f.Addr = v
 	}
 	// The privilege level is in the low bits of the code segment.
 	user = segment != "" && (segment[len(segment)-1]-'0')&3 == 3

@@ -69,7 +69,7 @@ var blameless = []string{
 
 	// Memory allocation.
 	"^kfree$", "^kvfree", "__kmalloc", "kmalloc", "kcalloc", "^kzalloc", "^kcalloc", "^kvmalloc", "kmem_cache", "slab_", "^__slab", "^___slab", "alloc_page", "alloc_pages", "alloc_slab", "new_slab", "get_page_from_freelist", "post_alloc_hook", "prep_new_page",
-	"page_owner", "free_unref_page", "free_pages", "^__free_", "page_pool_", "bad_page", "alloc_skb", "kfree_skb", "^vmalloc", "__vmalloc", "^vfree$", "^krealloc", "^kmemdup", "^kstrdup", "__do_kmalloc", "__do_krealloc", "kmemleak", "stack_depot", "kvrealloc", "folio_unlock", "^unlock_page", "^lock_page", "print_tainted", "compound_head", "skb_push", "skb_pull", "skb_put", "ida_free", "folio_alloc", "alloc_folio",
+	"page_owner", "free_unref_page", "free_pcp", "free_pages", "^__free_", "page_pool_", "bad_page", "alloc_skb", "kfree_skb", "^vmalloc", "__vmalloc", "^vfree$", "^krealloc", "^kmemdup", "^kstrdup", "__do_kmalloc", "__do_krealloc", "kmemleak", "stack_depot", "kvrealloc", "folio_unlock", "^unlock_page", "^lock_page", "print_tainted", "compound_head", "skb_push", "skb_pull", "skb_put", "ida_free", "folio_alloc", "alloc_folio",
 
 	// Waiting, timers, work.
 	"^schedule$", "del_timer", "timer_delete", "timer_shutdown", "try_to_del_timer", "^flush_work$", "^__flush_work", "cancel_work", "cancel_delayed", "__cancel_work", "try_to_grab_pending", "drain_workqueue", "destroy_workqueue", "finish_wait", "wait_for_completion",

@@ -107,7 +107,7 @@ func (r *stackReader) finishBlock() {
 	case r.block == nil:
 	case r.inTrace:
 		r.cur.Blocks = append(r.cur.Blocks, *r.block)
-	default:
+	case len(r.block.Regs) > 0 || r.block.Code != "":
 		r.alone = append(r.alone, *r.block)
 	}
 	r.block, r.inTrace = nil, false
@@ -138,6 +138,10 @@ func (r *stackReader) addFrom(e *entry) {
 // startBlock begins a register block. Inside an open stack it is an exception
 // frame and its RIP a frame of the stack; else it waits for what follows.
 func (r *stackReader) startBlock(e *entry) {
+	if b := r.block; b != nil && len(b.Regs) == 0 && e.frame.Func == "" && b.RIP.Func != "" {
+		b.RIP.Addr = e.frame.Addr // arm names the function on one line and its address on the next
+		return
+	}
 	r.finishBlock()
 	r.newBlock()
 	r.block.User = e.user

@@ -1,9 +1,13 @@
 package lab
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -81,5 +85,20 @@ func TestSize(t *testing.T) {
 		if got := Size(n); got != want {
 			t.Errorf("%d is %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestAFullDiskIsSaidInPlainWords(t *testing.T) {
+	dir := t.TempDir()
+	err := explain(fmt.Errorf("write x: %w", syscall.ENOSPC), dir)
+	full, ok := errors.AsType[*fullError](err)
+	if !ok || full.dir != dir || !strings.Contains(err.Error(), "KTRAP_CACHE") || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v", err)
+	}
+	if again := explain(err, dir); again != err {
+		t.Errorf("said twice: %v", again)
+	}
+	if other := explain(os.ErrPermission, dir); other != os.ErrPermission {
+		t.Errorf("another error became %v", other)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,7 +55,11 @@ func (a *apt) fetch(ctx context.Context, dir string, f *pkgFile, done func(int64
 	cmd.ExtraFiles = []*os.File{w}
 	var said strings.Builder
 	cmd.Stderr = &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// It must not go on writing after a killed ktrap, into the files of the next
+	// one. The signal comes when the thread ends that forked: stay on it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // its download method, too
 	err = cmd.Start()
 	w.Close()
@@ -114,11 +119,34 @@ func checkFile(path string, want *pkgFile) error {
 	return nil
 }
 
-// explain says in plain words that the disk is full, if it is.
+// fullError says in plain words that the disk is full.
+type fullError struct {
+	dir        string
+	free, need int64 // need is 0 when it is not known
+	err        error
+}
+
+// Error says where, how much is free and what to do.
+func (e *fullError) Error() string {
+	need := ""
+	if e.need > 0 {
+		need = Size(e.need) + " needed, "
+	}
+	return fmt.Sprintf("no space left in %s: %s%s free; KTRAP_CACHE names another place", e.dir, need, Size(e.free))
+}
+
+// Unwrap gives the system's error.
+func (e *fullError) Unwrap() error { return e.err }
+
+// explain turns an error that comes from a full disk into a fullError. Other
+// programs do not give us ENOSPC, so a disk that is full now counts, too.
 func explain(err error, dir string) error {
+	if _, ok := errors.AsType[*fullError](err); ok {
+		return err
+	}
 	free, ferr := freeSpace(dir)
 	if errors.Is(err, syscall.ENOSPC) || ferr == nil && free < 1<<20 {
-		return fmt.Errorf("no space left on the disk of %s (%s free); KTRAP_CACHE names another place: %w", dir, Size(free), err)
+		return &fullError{dir: dir, free: free, err: err}
 	}
 	return err
 }

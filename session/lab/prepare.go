@@ -180,8 +180,7 @@ func (l *Lab) download(ctx context.Context, a *apt, pkg kernelPkg, files []pkgFi
 		total += f.Size
 	}
 	if free, err := freeSpace(l.root); err == nil && free < total+unpackedBytes {
-		return fmt.Errorf("%s needed for %s, %s free in %s; KTRAP_CACHE names another place: %w",
-			Size(total+unpackedBytes), pkg.release(), Size(free), l.root, syscall.ENOSPC)
+		return &fullError{dir: l.root, free: free, need: total + unpackedBytes, err: syscall.ENOSPC}
 	}
 	p.send(Event{Step: fmt.Sprintf("kernel %s: %d packages, %s to download, about %s on disk afterwards",
 		pkg.release(), len(files), Size(total), Size(unpackedBytes))})

@@ -1,0 +1,114 @@
+package types
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"ktrap/symbols/addr"
+	"ktrap/symbols/cfi"
+	"ktrap/symbols/dwarfx"
+)
+
+func emptyUnit() *dwarfx.Unit { return &dwarfx.Unit{Sec: new(dwarfx.Sections)} }
+
+func TestLocationExpressions(t *testing.T) {
+	le8 := func(u uint64) []byte { return binary.LittleEndian.AppendUint64(nil, u) }
+	tests := []struct {
+		name string
+		expr []byte
+		want Place
+		err  error
+	}{
+		{"a register holds the value", []byte{opReg0 + 3}, Place{Bytes: le8(0x1003)}, nil},
+		{"an extended register number", []byte{opRegx, 3}, Place{Bytes: le8(0x1003)}, nil},
+		{"a register beyond those unwound", []byte{opReg0 + 17}, Place{}, cfi.ErrUnknownReg},
+		{"an address relative to a register", []byte{opBreg0 + 3, 0x78}, Place{InMemory: true, Addr: 0x1003 - 8}, nil},
+		{"an address relative to the frame base", []byte{opFbreg, 0x70}, Place{InMemory: true, Addr: 0x7000 - 16}, nil},
+		{"a fixed address moves with the kernel", append([]byte{opAddr}, le8(0x2000)...), Place{InMemory: true, Addr: 0x2010}, nil},
+		{"a computed value", []byte{opBreg0 + 1, 0, 0x08, 5, 0x22, opStackValue}, Place{Bytes: le8(0x1006)}, nil},
+		{"a computed address", []byte{opCallFrameCFA, 0x38, 0x1c}, Place{InMemory: true, Addr: 0x7000 - 8}, nil},
+		{"a value read from memory", []byte{opCallFrameCFA, 0x06, opStackValue}, Place{Bytes: le8(0x7000)}, nil},
+		{"a constant", []byte{opImplicitValue, 2, 7, 8}, Place{Bytes: []byte{7, 8, 0, 0, 0, 0, 0, 0}}, nil},
+		{"two halves in two registers", []byte{opReg0, opPiece, 4, opReg0 + 1, opPiece, 4}, Place{Bytes: []byte{0, 0x10, 0, 0, 1, 0x10, 0, 0}}, nil},
+		{"half in memory", []byte{opFbreg, 0, opPiece, 4, 0x31, opStackValue, opPiece, 4}, Place{Bytes: []byte{0, 0x70, 0, 0, 1, 0, 0, 0}}, nil},
+		{"a half that is nowhere", []byte{opReg0, opPiece, 4, opPiece, 4}, Place{}, ErrOptimizedOut},
+		{"too few pieces", []byte{opReg0, opPiece, 4}, Place{}, ErrOptimizedOut},
+		{"a piece that is too large", []byte{opReg0, opPiece, 0xff, 0xff, 0xff, 0x7f}, Place{}, ErrOptimizedOut},
+		{"the value at the function's entry", []byte{0xa3, 1, opReg0 + 5, opStackValue}, Place{}, ErrOptimizedOut},
+		{"a jump", []byte{opSkip, 0, 0}, Place{}, ErrOptimizedOut},
+		{"no expression", nil, Place{}, ErrOptimizedOut},
+		{"an index into no .debug_addr", []byte{opAddrx, 1}, Place{}, ErrOptimizedOut},
+	}
+	typ, _ := builtinType("long int")
+	for _, w := range tests {
+		l := Local{Name: "x", Type: typ, expr: w.expr, frameBase: []byte{opCallFrameCFA}, unit: emptyUnit()}
+		got, err := l.Locate(allKnown())
+		if !errors.Is(err, w.err) || got.InMemory != w.want.InMemory || got.Addr != w.want.Addr || !bytes.Equal(got.Bytes, w.want.Bytes) {
+			t.Errorf("%s: %+v, %v; want %+v, %v", w.name, got, err, w.want, w.err)
+		}
+	}
+}
+
+func TestAVariableInARegisterThatIsNotKnownIsUnknown(t *testing.T) {
+	typ, _ := builtinType("int")
+	l := Local{Name: "x", Type: typ, expr: []byte{opReg0 + 3}}
+	if _, err := l.Locate(&Frame{Regs: new(cfi.Regs)}); !errors.Is(err, cfi.ErrUnknownReg) {
+		t.Errorf("error %v", err)
+	}
+	l.expr = []byte{opFbreg, 0}
+	l.frameBase = []byte{opCallFrameCFA}
+	if _, err := l.Locate(&Frame{Regs: new(cfi.Regs)}); !errors.Is(err, ErrOptimizedOut) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// lists is one location list in both formats: [0x10,0x20) in rax, then
+// [0x20,0x30) in rdx relative to a base of 0x1000.
+func lists() *dwarfData {
+	var v4 []byte
+	word := func(u uint64) { v4 = binary.LittleEndian.AppendUint64(v4, u) }
+	entry := func(low, high uint64, expr byte) {
+		word(low)
+		word(high)
+		v4 = append(v4, 1, 0, expr)
+	}
+	entry(0x10, 0x20, opReg0)
+	word(^uint64(0))
+	word(0x1000)
+	entry(0x20, 0x30, opReg0+1)
+	word(0)
+	word(0)
+	base := binary.LittleEndian.AppendUint64([]byte{lleBaseAddress}, 0x1000)
+	start := binary.LittleEndian.AppendUint64([]byte{lleStartLength}, 0x10)
+	v5 := append(start, 0x10, 1, opReg0)
+	v5 = append(append(v5, lleViewPair, 0, 1), base...)
+	v5 = append(v5, lleOffsetPair, 0x20, 0x30, 1, opReg0+1, lleDefaultLocation, 1, opReg0+2, lleEndOfList)
+	return &dwarfData{loc: v4, loclists: v5}
+}
+
+func TestLocationListsChooseByPC(t *testing.T) {
+	tests := []struct {
+		pc       addr.LinkAddr
+		v4, v5   byte
+		v4ok     bool
+		describe string
+	}{
+		{0x10, opReg0, opReg0, true, "the first address of a range"},
+		{0x1f, opReg0, opReg0, true, "the last address of a range"},
+		{0x20, 0, opReg0 + 2, false, "behind a range, where only the default holds"},
+		{0x1025, opReg0 + 1, opReg0 + 1, true, "relative to a new base"},
+	}
+	for _, w := range tests {
+		for version, want := range map[uint16]byte{4: w.v4, 5: w.v5} {
+			u := emptyUnit()
+			u.Version, u.AddrSize = version, 8
+			a := dieAttr{attr: attrLocation, val: dwarfx.Value{Form: dwarfx.FormSecOffset}}
+			expr, ok := lists().locationAt(u, a, uint64(w.pc))
+			if wantOK := version == 5 || w.v4ok; ok != wantOK || ok && (len(expr) != 1 || expr[0] != want) {
+				t.Errorf("DWARF %d, %s: %v, %v", version, w.describe, expr, ok)
+			}
+		}
+	}
+}

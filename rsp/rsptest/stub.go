@@ -28,12 +28,16 @@ func Answers(replies map[string]string) Handler {
 	}
 }
 
-// Stub is the far end of a client's connection.
+// Stub is the far end of a client's connection. Its fields may be set until the
+// client sends something.
 type Stub struct {
 	// Conn is the end for the client under test.
 	Conn io.ReadWriteCloser
 	// Runs makes replies use run lengths, as some stubs do.
 	Runs bool
+	// Swallow says that a packet gets neither acknowledgement nor handler. It may
+	// send something instead.
+	Swallow func(body string) bool
 
 	handle Handler
 	far    net.Conn
@@ -109,6 +113,9 @@ func (s *Stub) serve() {
 			return
 		}
 		s.note(m)
+		if m.Kind == rsp.Packet && s.Swallow != nil && s.Swallow(string(m.Body)) {
+			continue
+		}
 		if m.Kind == rsp.Packet && !s.noAck {
 			s.Raw("+")
 		}

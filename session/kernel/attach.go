@@ -62,6 +62,7 @@ func Attach(ctx context.Context, t *target.Target, im *symbols.Image, o *Options
 	if im.Banner() == "" {
 		return nil, fmt.Errorf("%s has no linux_banner: it is no vmlinux, or stripped of its symbols", im.Path())
 	}
+	t.SetKernelRoot(0) // that of a kernel before a reboot may still lie in memory
 	if err := booted(ctx, t); err != nil {
 		return nil, err
 	}

@@ -171,15 +171,15 @@ func (g *live) checkTask(ctx context.Context, t *testing.T, k *kernel.Kernel, ta
 	}
 }
 
-// log compares with dmesg, which prints as the kernel does.
+// log compares with dmesg -r, which prints as the kernel does.
 func (g *live) log(t *testing.T) {
-	want := lines(g.sh("dmesg"))
+	want := lines(g.sh("dmesg -r"))
 	g.attached(func(ctx context.Context, _ *target.Target, k *kernel.Kernel) {
 		list, err := k.Log(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := lines(string(kernel.Dmesg(list)))
+		got := lines(string(kernel.AppendDmesg(nil, list, &kernel.DmesgOptions{Raw: true})))
 		if len(want) < 100 || !slices.Equal(got[:min(len(got), len(want))], want) {
 			t.Errorf("%d lines, want %d:\n%s", len(got), len(want), strings.Join(got, "\n"))
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // maxLog bounds what is read of a log: text, and descriptors.
-const maxLog = 64 << 20
+const maxLog = 256 << 20
 
 // ErrUnfinished says that a CPU was stopped while it wrote to the log: the
 // record it was writing is missing.

@@ -278,3 +278,20 @@ func TestORCTablesOfAModuleComeFromTheGuest(t *testing.T) {
 		t.Error("two billion entries were believed")
 	}
 }
+
+// The contract: no panic, and every symbol has a name that is safe to print.
+func FuzzModuleSymbols(f *testing.F) {
+	f.Add([]byte("\x01\x00\x00\x00\x02\x00\x01\x00AAAAAAAABBBBBBBB"), []byte("\x00name\x00"), []byte("t"))
+	f.Fuzz(func(t *testing.T, tab, names, kinds []byte) {
+		n := min(len(tab)/symSize, len(kinds))
+		list := collectSyms(tab[:n*symSize], names, kinds[:n])
+		if len(list) > n {
+			t.Fatalf("%d symbols of %d", len(list), n)
+		}
+		for _, s := range list {
+			if s.Name == "" || strings.ContainsAny(s.Name, "\x00\x1b\n") {
+				t.Fatalf("name %q", s.Name)
+			}
+		}
+	})
+}

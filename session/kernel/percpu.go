@@ -99,7 +99,7 @@ func (k *Kernel) CPUNumber(ctx context.Context, c target.CPU) (int, error) {
 	}
 	online, err := k.Online(ctx)
 	if err != nil {
-		return c.Index, nil //nolint:nilerr // without the mask the index is the best guess
+		return c.Index, nil // without the mask the index is the best there is
 	}
 	for _, n := range online {
 		if off, err := k.cpuOffset(m, n); err == nil && off != 0 && (off == gs || off == swapped) {

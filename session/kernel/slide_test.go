@@ -140,3 +140,17 @@ func TestPhysicalAddressesOfTheImageWrap(t *testing.T) {
 		t.Errorf("got %#x", got)
 	}
 }
+
+// The contract: no panic; what is found is in the bytes.
+func FuzzIdentity(f *testing.F) {
+	f.Add(append(note(testID), "Linux version 6.1 #1\n"...))
+	f.Add([]byte("Linux version Linux version %s #1\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s := findBanner(b); !strings.Contains(string(b), s) || len(s) > maxBanner {
+			t.Fatalf("banner %q", s)
+		}
+		if s := findBuildID(b); s != "" && len(s) != 40 {
+			t.Fatalf("build-id %q", s)
+		}
+	})
+}

@@ -11,7 +11,7 @@ import (
 	"ktrap/symbols/addr"
 )
 
-// fakeXML describes the registers of a fakeStub: eight bytes each, in this order.
+// fakeRegs are the registers of a fakeStub: eight bytes each, in this order.
 var fakeRegs = []string{"rip", "rsp", "rbx", "cs", "gs_base", "k_gs_base", "cr0", "cr3", "cr4", "efer"}
 
 // fakeStub is a machine made of physical pages, page tables in them, and CPUs

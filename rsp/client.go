@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -118,15 +119,21 @@ func (c *Client) Run() error {
 	closeErr := c.rw.Close()
 	c.out.close()
 	wg.Wait()
-	switch {
-	case writeErr != nil:
-		err = fmt.Errorf("write to stub: %w", writeErr)
-	case err == io.EOF:
-		err = errors.New("stub closed the connection")
-	default:
-		err = errors.Join(fmt.Errorf("read from stub: %w", err), ignoreClosed(closeErr))
+	if writeErr != nil {
+		return c.shut(whyEnded("write to stub", writeErr))
 	}
-	return c.shut(err)
+	return c.shut(errors.Join(whyEnded("read from stub", err), ignoreClosed(closeErr)))
+}
+
+// whyEnded explains an error of the stream. That the stub went away shows as
+// one of several.
+func whyEnded(what string, err error) error {
+	for _, gone := range []error{io.EOF, io.ErrClosedPipe, syscall.EPIPE, syscall.ECONNRESET} {
+		if errors.Is(err, gone) {
+			return errors.New("stub closed the connection")
+		}
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // Close ends the connection as it is: the machine stays in its state, its

@@ -133,7 +133,7 @@ func (s *Server) reject(reason error) error {
 	if err := s.ack('+'); err != nil {
 		return err
 	}
-	const invalid = 22 // EINVAL, as QEMU says
+	const invalid = 0x22 // QEMU's E22, which is EINVAL in the wrong base
 	return s.Send((&Error{Code: invalid}).Append(nil))
 }
 
@@ -190,13 +190,13 @@ func (s *Server) Send(body []byte) error {
 	return s.write(s.buf)
 }
 
-// SendError answers with an error. It becomes E NN when it wraps an *Error that
-// has a code, the empty packet for ErrUnsupported, and else text.
+// SendError answers with an error: an *Error goes on as it came, ErrUnsupported
+// is the empty packet, and all else text.
 func (s *Server) SendError(err error) error {
 	if errors.Is(err, ErrUnsupported) {
 		return s.Send(nil)
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Msg == "" {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return s.Send(e.Append(nil))
 	}
 	return s.Send((&Error{Msg: err.Error()}).Append(nil))

@@ -81,3 +81,17 @@ func TestParseRegsReadsValuesAndStopsAtText(t *testing.T) {
 		}
 	}
 }
+
+func TestLineFrameSeesStackAndInstructionPointerLinesOnly(t *testing.T) {
+	for raw, want := range map[string]string{
+		"[    1.000000][  T113]  <IRQ>  f+0x1/0x2\r\n":                  "f",
+		"<4>[    1.000000] RIP: 0010:g+0x1/0x2 [m]\n":                   "g",
+		"[<80c1eb20>] (schedule) from [<80c2287c>] (caller+0xac/0x1e8)": "caller",
+		"[    1.000000] CPU: 0 PID: 1 Comm: sh\n":                       "",
+		"[    1.000000] RAX: 0000000000000001\n":                        "",
+	} {
+		if f, ok := newLine(0, []byte(raw)).Frame(); f.Func != want || ok != (want != "") {
+			t.Errorf("frame of %q is %q, %v; want %q", raw, f.Func, ok, want)
+		}
+	}
+}

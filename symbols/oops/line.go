@@ -45,6 +45,14 @@ func Lines(r io.Reader) iter.Seq2[Line, error] {
 	}
 }
 
+// Frame gives the place in code the line is about, if it is a line of a stack
+// or one with an instruction pointer.
+func (l Line) Frame() (Frame, bool) {
+	e := readLine(l.Text)
+	ok := e.kind == frameLine || e.kind == fromLine || e.kind == ipLine
+	return e.frame, ok && (e.frame.Func != "" || e.frame.Addr != 0)
+}
+
 func newLine(off int, raw []byte) Line {
 	text := cleanText(raw)
 	p, rest := SplitPrefix(text)

@@ -9,6 +9,15 @@ import (
 // the report is marked as cut.
 const maxReport = 4000
 
+// maxIdle is how many lines without a frame, register or code end a report.
+// Lock tables and memory dumps of real reports are shorter; it is what lets a
+// report in a stream be told before the next one begins.
+const maxIdle = 400
+
+// maxOpen bounds the reports open at once. The oldest is closed for a new one:
+// a log that invents caller ids must not fill the memory.
+const maxOpen = 64
+
 // segment is the lines of one report, as they come.
 type segment struct {
 	head    *head
@@ -20,6 +29,7 @@ type segment struct {
 	stacked bool // a stack or register block was seen
 	traced  bool // a stack was seen
 	allCPUs bool // backtraces of other CPUs belong to the report
+	idle    int  // lines since the last that can only be of a report
 	cut     bool // lines were dropped
 }
 
@@ -44,13 +54,19 @@ func (g *segmenter) line(l Line) {
 			h = nil
 		}
 	}
-	for _, s := range g.open {
+	for _, s := range slices.Clone(g.open) {
 		if s.wants(&l) {
 			s.add(&l)
+		}
+		if s.idle > maxIdle {
+			g.close(s)
 		}
 	}
 	if h == nil {
 		return
+	}
+	if len(g.open) == maxOpen {
+		g.close(g.open[0])
 	}
 	s := &segment{head: h, caller: l.Prefix.Caller, start: l.Off}
 	s.add(&l)
@@ -96,6 +112,9 @@ func (s *segment) add(l *Line) {
 	case sendsNMI(l.Text):
 		s.allCPUs = true
 	}
+	if s.idle++; e.kind != otherLine && e.kind != blankLine {
+		s.idle = 0
+	}
 	s.entries = append(s.entries, e)
 }
 
@@ -103,11 +122,12 @@ func (s *segment) add(l *Line) {
 // behind the fault, or the panic the report ends in.
 func (s *segment) continues(h *head, text string) bool {
 	f, _ := h.choose(text)
-	if f == nil {
+	first, _ := s.head.choose(s.entries[0].text)
+	if f == nil || first == nil {
 		return false
 	}
 	switch {
-	case f.class == Panic && !s.traced:
+	case f.class == Panic && !s.traced && !first.bare:
 		return true
 	case f.class == Panic && isConsequence(text):
 		if s.own == 0 {
@@ -116,13 +136,10 @@ func (s *segment) continues(h *head, text string) bool {
 		return true
 	case f.class == Die && !s.stacked && text == s.entries[0].text:
 		return true // a fault inside the handling of the same fault
-	}
-	first, _ := s.head.choose(s.entries[0].text)
-	switch {
-	case f.class == WARN && first != nil && first.warned:
+	case f.class == WARN && first.warned:
 		return !s.traced
 	case f.joins:
-		return !s.stacked && first != nil && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep)
+		return !s.stacked && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep)
 	}
 	return false
 }

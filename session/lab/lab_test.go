@@ -150,6 +150,23 @@ func TestRelativeLinkStaysInTheTree(t *testing.T) {
 	}
 }
 
+func TestInBuildTree(t *testing.T) {
+	for name, want := range map[string]bool{
+		"usr/src/linux-headers-6.1.0-56-common/arch/x86/Makefile":     true,
+		"usr/src/linux-headers-6.1.0-56-common/arch/arm64/Makefile":   false,
+		"usr/src/linux-headers-6.1.0-56-common/include/linux/elf.h":   true,
+		"usr/lib/linux-kbuild-6.1/scripts/mod/modpost":                true,
+		"usr/share/doc/linux-headers-6.1.0-56-common/changelog.gz":    false,
+		"usr/src/linux-headers-6.1.0-56-cloud-amd64/arch/x86/x":       true,
+		"usr/src/linux-headers-6.12.117+deb12-common/arch/x86/x/y":    true,
+		"usr/src/linux-headers-6.12.117+deb12-common/arch/x86_fake/x": false,
+	} {
+		if got := inBuildTree(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestRebuiltOnlyWhenInputsChange(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "built", "x")
 	k, runs := &Kernel{}, 0

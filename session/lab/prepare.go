@@ -145,7 +145,7 @@ func (l *Lab) fetchDebian(ctx context.Context, series string, old *Kernel, tmp s
 	if err := u.unpack(ctx, pkg, p); err != nil {
 		return err
 	}
-	return os.RemoveAll(dir)
+	return errors.Join(os.RemoveAll(dir), os.RemoveAll(filepath.Join(l.root, "apt")))
 }
 
 // obtain downloads the packages of the newest kernel of the series. If the

@@ -145,10 +145,19 @@ func (c *captured) cause() string {
 	return fmt.Sprintf("access to address %#x", c.access)
 }
 
+// codeLines is how many instructions a report shows before a fault; after it
+// half as many.
+const codeLines = 12
+
 func (w *World) disassemble(code []byte, base, fault addr.Addr) []report.Code {
 	var out []report.Code
-	for _, in := range disasm.Disassemble(code, base, fault, w.SymbolName) {
-		line := report.Code{Addr: report.Hex(in.Addr), Bytes: fmt.Sprintf("%x", in.Bytes), Text: in.Text, Marked: in.Addr == fault}
+	list := disasm.Around(disasm.Disassemble(code, base, fault, w.SymbolName), codeLines, codeLines/2)
+	own, _ := w.Symbols.Func(fault)
+	for _, in := range list {
+		if f, ok := w.Symbols.Func(in.Addr); ok && f.Start != own.Start {
+			break // the next function says nothing about this fault
+		}
+		line := report.Code{Addr: report.Hex(in.Addr), Bytes: fmt.Sprintf("%x", in.Bytes), Text: in.Text, Marked: in.Marked}
 		if f, ok := w.Symbols.Func(in.Addr); ok {
 			line.Func, line.Offset = f.Name, f.Off
 		}

@@ -55,7 +55,9 @@ func (s *Session) call(f func()) error {
 
 // step is for the loop's goroutine only.
 func (s *Session) step(ctx context.Context, ev machine.Event) {
-	for _, e := range s.machine.Step(ev) {
+	effects := s.machine.Step(ev)
+	s.log.Debug("step", "c", "loop", "event", fmt.Sprintf("%T", ev), "state", s.machine.State(), "effects", len(effects))
+	for _, e := range effects {
 		s.run(ctx, e)
 	}
 }

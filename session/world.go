@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 
 	"ktrap/session/kernel"
 	"ktrap/session/report"
@@ -148,11 +149,19 @@ func FrameRegister(f *unwind.Frame, name string, mem target.Memory, cpu *target.
 
 func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
-// SymbolName prints an address as func+0xoff, or nothing.
+// SymbolName prints an address as func or func+0xoff, with its module; empty if
+// no symbol covers it.
 func (w *World) SymbolName(a addr.Addr) string {
 	f, ok := w.Symbols.Func(a)
 	if !ok {
 		return ""
 	}
-	return f.String()
+	name := f.Name
+	if f.Off != 0 {
+		name += fmt.Sprintf("+%#x", f.Off)
+	}
+	if f.Module != "" {
+		name += " [" + f.Module + "]"
+	}
+	return name
 }

@@ -1,6 +1,8 @@
 package trap
 
 import (
+	"strings"
+
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
 	"ktrap/symbols/oops"
@@ -130,7 +132,8 @@ func (e *Engine) consequence(h *Hit) bool {
 	if _, ok := e.last[h.CPU]; !ok {
 		return false
 	}
-	switch h.Caller {
+	caller, _, _ := strings.Cut(h.Caller, ".") // oops_end.cold is oops_end
+	switch caller {
 	case "oops_end", "make_task_dead", "do_exit", "check_panic_on_warn", "__warn", "end_report",
 		"watchdog_timer_fn", "watchdog", "panic_on_rcu_stall", "nmi_panic", "exc_double_fault", "panic":
 		return true

@@ -19,11 +19,12 @@ type dwarfData struct {
 	heads []dwarfx.Header         // units known so far, by offset
 	end   uint64                  // .debug_info is walked up to here
 	units map[uint64]*dwarfx.Unit // opened, by offset
+	found map[[2]string]uint64    // types by tag and name; 0: there is none
 	conv  dieConverter
 }
 
 func loadDWARF(src Source) (*dwarfData, error) {
-	d := &dwarfData{units: make(map[uint64]*dwarfx.Unit)}
+	d := &dwarfData{units: make(map[uint64]*dwarfx.Unit), found: make(map[[2]string]uint64)}
 	d.conv.init(d)
 	for _, s := range []struct {
 		name string

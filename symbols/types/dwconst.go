@@ -37,8 +37,9 @@ const (
 	maxAttrs          = 64
 	maxRefs           = 8 // chains of specifications and origins
 	maxOpenUnits      = 64
-	maxEqualStrings   = 64 // searches through .debug_info for one name
-	maxTails          = 4  // the same for names that are tails of others
+	maxRemembered     = 4096 // type names
+	maxEqualStrings   = 64   // searches through .debug_info for one name
+	maxTails          = 4    // the same for names that are tails of others
 	maxCloseLooks     = 1 << 14
 	maxScopeDepth     = 64
 	maxVarsInScope    = 512

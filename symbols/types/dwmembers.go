@@ -95,17 +95,26 @@ func enumValue(v die) int64 {
 }
 
 // findType gives the offset of the first entry of that C tag and name; a
-// definition wins over a declaration.
+// definition wins over a declaration. Misses are remembered too: they cost most.
 func (d *dwarfData) findType(tag, name string) (uint64, bool) {
+	key := [2]string{tag, name}
+	if off, known := d.found[key]; known {
+		return off, off != 0
+	}
 	var decl uint64
 	for e := range d.named(query{name: name, tags: tagsOf(tag)}) {
 		if !e.has(attrDeclaration) {
-			return e.off, true
+			decl = e.off
+			break
 		}
 		if decl == 0 {
 			decl = e.off
 		}
 	}
+	if len(d.found) >= maxRemembered {
+		clear(d.found)
+	}
+	d.found[key] = decl
 	return decl, decl != 0
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"ktrap/symbols/addr"
@@ -198,6 +199,29 @@ func TestScopesStandInnermostFirst(t *testing.T) {
 		if _, err := info.Scopes(addr.LinkAddr(1)); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: no function at 1 gives %v", format, err)
 		}
+	}
+}
+
+func TestQuestionsMayBeAskedConcurrently(t *testing.T) {
+	for format, src := range fixtures(t) {
+		info := NewModule(src, New(src))
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				l, err := info.Layout("shape")
+				if err != nil {
+					t.Errorf("%s: %v", format, err)
+					return
+				}
+				f, _ := l.Field("next")
+				if _, err := info.Complete(f.Type.(*dwarf.PtrType).Type); err != nil {
+					t.Errorf("%s: %v", format, err)
+				}
+				info.Variables("square")
+				info.Scopes(0x401037)
+			})
+		}
+		wg.Wait()
 	}
 }
 

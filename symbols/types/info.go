@@ -17,8 +17,9 @@ type Source interface {
 // ErrNotFound says that the debug info knows no such name.
 var ErrNotFound = errors.New("not found in debug info")
 
-// ErrNoDebugInfo says that the file has neither .BTF nor DWARF.
-var ErrNoDebugInfo = errors.New("no .BTF and no .debug_info section")
+// ErrNoDebugInfo says that the file lacks what the question needs: BTF or DWARF
+// for types, DWARF for anything else.
+var ErrNoDebugInfo = errors.New("no debug info")
 
 // Info answers type questions about one vmlinux or module. It is safe for
 // concurrent use.
@@ -150,7 +151,7 @@ func (i *Info) named(tag, name string) (dwarf.Type, error) {
 		}
 	}
 	if btfErr != nil && dwarfErr != nil {
-		return nil, fmt.Errorf("%w (%w; %w)", ErrNoDebugInfo, btfErr, dwarfErr)
+		return nil, fmt.Errorf("%w: %w, %w", ErrNoDebugInfo, btfErr, dwarfErr)
 	}
 	return nil, ErrNotFound
 }

@@ -2,8 +2,10 @@ package types
 
 import (
 	"debug/dwarf"
+	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/dwarfx"
@@ -19,17 +21,69 @@ func (i *Info) Function(name string) (Variable, error) {
 	if err != nil {
 		return Variable{}, fmt.Errorf("find function %q: %w: %w", name, ErrNoDebugInfo, err)
 	}
+	if v, ok := i.functionBySymbol(d, name); ok {
+		return v, nil
+	}
 	for e := range d.named(query{name: name, tags: []dwarfx.Tag{tagSubprogram}}) {
 		low, ok := d.entryPC(e)
 		if !ok {
 			low, e, ok = d.outOfLine(e)
 		}
 		if ok {
-			_, external := d.inherited(e, attrExternal)
-			return Variable{Name: name, Addr: low, Type: d.typeOf(e.off), External: external, File: e.unit.Name}, nil
+			return d.function(name, e, low), nil
 		}
 	}
 	return Variable{}, fmt.Errorf("find function %q: %w", name, ErrNotFound)
+}
+
+// functionBySymbol goes by the symbol's address, which names the unit.
+func (i *Info) functionBySymbol(d *dwarfData, name string) (v Variable, ok bool) {
+	for a := range i.symbolsNamed(name, elf.STT_FUNC) {
+		u, here := d.unitAtPC(a)
+		if !here {
+			continue
+		}
+		root, here := d.die(u.First)
+		if !here {
+			continue
+		}
+		root.eachChild(func(e die) bool {
+			if e.tag == tagSubprogram {
+				if low, has := d.entryPC(e); has && uint64(low) == a {
+					v, ok = d.function(name, e, low), true
+				}
+			}
+			return !ok
+		})
+		if ok {
+			return v, true
+		}
+	}
+	return Variable{}, false
+}
+
+func (d *dwarfData) function(name string, e die, low addr.LinkAddr) Variable {
+	_, external := d.inherited(e, attrExternal)
+	return Variable{Name: name, Addr: low, Type: d.typeOf(e.off), External: external, File: e.unit.Name}
+}
+
+// symbolsNamed yields the addresses of the symbols of a name and type.
+func (i *Info) symbolsNamed(name string, want elf.SymType) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		src, ok := i.src.(symbols)
+		if !ok {
+			return
+		}
+		all, err := src.AllSymbols()
+		if err != nil {
+			return
+		}
+		for s := range all {
+			if s.Name == name && s.Type == want && !yield(s.Value) {
+				return
+			}
+		}
+	}
 }
 
 // entryPC gives where a subprogram begins: its first range.

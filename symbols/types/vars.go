@@ -3,7 +3,6 @@ package types
 import (
 	"debug/dwarf"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -69,13 +68,16 @@ func (i *Info) Variables(name string) ([]Variable, error) {
 func (i *Info) variables(name string) ([]Variable, error) {
 	d, err := i.loadDWARF()
 	places := i.dataSymbols(name)
-	var found []Variable
+	if places != nil && len(places) == 0 {
+		return nil, ErrNotFound // what has an address has a symbol
+	}
 	if v, ok := i.btfVariable(name, places); ok {
 		return []Variable{v}, nil
 	}
 	if err != nil {
-		return nil, errors.Join(ErrNoDebugInfo, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoDebugInfo, err)
 	}
+	var found []Variable
 	for a := range places {
 		if v, ok := d.variableAt(name, a); ok {
 			found = append(found, v)

@@ -1,8 +1,12 @@
 package types
 
 import (
+	"os"
 	"strings"
 	"testing"
+
+	"ktrap/symbols/cfi"
+	"ktrap/symbols/elffile"
 )
 
 func TestRealVariablesAreFoundHoweverTheyAreDefined(t *testing.T) {
@@ -59,5 +63,60 @@ func BenchmarkVariable(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+func TestRealParametersAreInTheRegistersOfTheCallingConvention(t *testing.T) {
+	regs := new(cfi.Regs)
+	for n, r := range []cfi.Reg{cfi.RDI, cfi.RSI, cfi.RDX, cfi.RCX} {
+		regs.Set(r, uint64(100+n))
+	}
+	for path, src := range vmlinuxes(t) {
+		info := New(src)
+		f, err := info.Function("vfs_write")
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		scopes, err := info.Scopes(f.Addr)
+		if err != nil || len(scopes) != 1 || scopes[0].Func != "vfs_write" {
+			t.Errorf("%s: %+v, %v", path, scopes, err)
+			continue
+		}
+		want := []string{"struct file *file", "const char *buf", "size_t count", "loff_t *pos"}
+		for n, w := range want {
+			v := scopes[0].Vars[n]
+			p, err := v.Locate(&Frame{Regs: regs})
+			if got := Declare(v.Type, v.Name); got != w || !v.Param || err != nil || len(p.Bytes) == 0 || p.Bytes[0] != byte(100+n) {
+				t.Errorf("%s: parameter %d is %s at %+v, %v", path, n, got, p, err)
+			}
+		}
+	}
+}
+
+func TestRealModulesHaveTypesAndVariables(t *testing.T) {
+	path := os.Getenv("KTRAP_TEST_MODULE")
+	if path == "" {
+		t.Skip("KTRAP_TEST_MODULE is not set: NOT TESTED against a real module with DWARF")
+	}
+	info := New(openELF(t, path))
+	v, err := info.Variable("__this_module")
+	if err != nil || Spell(v.Type) != "struct module" || v.Addr < elffile.RelBase {
+		t.Errorf("__this_module is %+v, %v", v, err)
+	}
+	if l, err := info.Layout("module"); err != nil || !l.Has("name") {
+		t.Errorf("struct module: %v", err)
+	}
+}
+
+func BenchmarkFunction(b *testing.B) {
+	for path, src := range vmlinuxes(b) {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := New(src).Function("panic"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -81,6 +81,18 @@ func TestBadArgumentsAreAnInfraErrorWithQEMUsWords(t *testing.T) {
 	}
 }
 
+func TestHabitualArgumentsDoNotClashWithOurs(t *testing.T) {
+	for _, extra := range [][]string{
+		{"-nographic"}, {"-serial", "mon:stdio"}, {"-nographic", "-serial", "mon:stdio"}, {"-display", "none"}, {"-vga", "none"},
+		{"-accel", "tcg"}, {"-machine", "q35"}, {"-snapshot"}, {"-no-reboot"}, {"-smp", "2"}, {"-m", "96M"},
+	} {
+		v := bare(t, func(o *Options) { o.Extra = extra })
+		if s, err := v.QMP().Status(t.Context()); s != "prelaunch" || err != nil {
+			t.Errorf("with %q the status is %q, %v", extra, s, err)
+		}
+	}
+}
+
 func TestAKilledQEMUIsAnInfraError(t *testing.T) {
 	v := bare(t, nil)
 	if err := syscall.Kill(v.Pid(), syscall.SIGKILL); err != nil {

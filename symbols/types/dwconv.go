@@ -152,7 +152,10 @@ func dieQualifier(t dwarfx.Tag) string {
 }
 
 func (c *dieConverter) function(e die, depth int) dwarf.Type {
-	f := &dwarf.FuncType{ReturnType: c.refType(e, true, depth)}
+	f := &dwarf.FuncType{ReturnType: new(dwarf.VoidType)}
+	if o, ok := c.d.inherited(e, attrType); ok {
+		f.ReturnType = c.refType(o, true, depth)
+	}
 	e.eachChild(func(p die) bool {
 		switch p.tag {
 		case tagFormalParam:

@@ -49,10 +49,8 @@ func (c *bootCmd) Run(ctx context.Context, log *slog.Logger, extra passed) error
 	if a := v.SSHAddr(); a != "" {
 		progress("SSH: %s, console: %s/console.log", a, v.Dir())
 	}
-	o.Stub, o.Listen, o.Vmlinux = v.GDBAddr(), c.Listen, m.vmlinux
-	o.ModuleDirs = append(o.ModuleDirs, m.modules...)
-	o.Console = recentConsole(v)
-	o.Origin.QEMU = v.Args()
+	m.into(o, v)
+	o.Listen = c.Listen
 	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		if !c.Halt {
 			if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {

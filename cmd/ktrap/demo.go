@@ -50,8 +50,8 @@ func (c *labDemoCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer done()
-	o.Stub, o.Vmlinux, o.ModuleDirs = v.GDBAddr(), m.vmlinux, append(o.ModuleDirs, m.modules...)
-	o.Console, o.ReportDir = recentConsole(v), dir
+	m.into(o, v)
+	o.ReportDir = dir
 	o.OnEvent = func(e session.Event) {
 		if e.Kind == session.Ready {
 			progress("%s", e.Text)

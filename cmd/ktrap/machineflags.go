@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"ktrap/session"
 	"ktrap/session/guest"
 	"ktrap/session/lab"
 	"ktrap/session/vm"
@@ -32,6 +33,7 @@ type machine struct {
 	vmlinux string
 	lab     *lab.Kernel // nil for people's own kernels
 	modules []string
+	sources []string
 	key     string
 }
 
@@ -77,7 +79,10 @@ func (m *machine) useLab(k *lab.Kernel) error {
 	if err != nil {
 		return err
 	}
-	m.modules = []string{modules}
+	m.modules, m.sources = []string{modules}, []string{modules} // crashme.c lies beside crashme.ko
+	if source, err := k.Path("source"); err == nil {
+		m.sources = append(m.sources, source)
+	}
 	return nil
 }
 
@@ -97,6 +102,13 @@ func (f *machineFlags) override(o *vm.Options) {
 	if f.Classic {
 		o.Classic, o.NIC = true, "e1000"
 	}
+}
+
+// into adds to the session's options what the machine knows.
+func (m *machine) into(o *session.Options, v *vm.VM) {
+	o.Stub, o.Vmlinux, o.Console, o.Origin.QEMU = v.GDBAddr(), m.vmlinux, recentConsole(v), v.Args()
+	o.ModuleDirs = append(o.ModuleDirs, m.modules...)
+	o.Sources.Dirs = append(o.Sources.Dirs, m.sources...)
 }
 
 // guestOptions says how to reach the guest's user space.

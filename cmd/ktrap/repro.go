@@ -74,9 +74,7 @@ func (c *reproCmd) Run(ctx context.Context, log *slog.Logger, extra passed) erro
 			return err
 		}
 		defer v.Close()
-		o.Stub, o.Vmlinux = v.GDBAddr(), m.vmlinux
-		o.ModuleDirs = append(o.ModuleDirs, m.modules...)
-		o.Console, o.Origin.QEMU = recentConsole(v), v.Args()
+		m.into(o, v)
 		a.Guest = m.guestOptions(v)
 		progress("boot %s", m.vm.Kernel)
 	}

@@ -70,8 +70,7 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 			return err
 		}
 		defer v.Close()
-		o.Stub, o.Vmlinux, o.Console, o.Origin.QEMU = v.GDBAddr(), m.vmlinux, recentConsole(v), v.Args()
-		o.ModuleDirs = append(o.ModuleDirs, m.modules...)
+		m.into(o, v)
 		so.Guest = m.guestOptions(v)
 	}
 	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {

@@ -137,7 +137,12 @@ func (k *Kernel) buildCrashme(ctx context.Context, p Progress) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build crashme.ko: %w: %s", err, lastLines(string(out), 12))
 	}
-	return os.Rename(filepath.Join(src, "crashme.ko"), k.crashme())
+	for _, name := range []string{"crashme.c", "crashme.ko"} { // the source beside it, for listings
+		if err := os.Rename(filepath.Join(src, name), filepath.Join(filepath.Dir(k.crashme()), name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // crashme is the crash module, with its debug information.

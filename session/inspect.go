@@ -8,6 +8,7 @@ import (
 	"ktrap/session/machine"
 	"ktrap/session/target"
 	"ktrap/session/trap"
+	"ktrap/session/unwind"
 	"ktrap/symbols/addr"
 )
 
@@ -93,7 +94,8 @@ func (v *Stopped) hit(ctx context.Context, cpu target.CPU, pc addr.Addr) (*trap.
 	var word [8]byte
 	if err := v.Target.Memory(ctx).ReadMemory(word[:], regs.SP()); err == nil {
 		h.Return = addr.Addr(le64(word[:]))
-		if f, ok := v.World.Symbols.Func(h.Return - 1); ok {
+		caller := unwind.Frame{PC: h.Return}
+		if f, ok := v.World.Symbols.Func(caller.LookupPC()); ok {
 			h.Caller = f.Name
 		}
 	}

@@ -39,11 +39,12 @@ func (w *walk) scan(f *Frame, yield func(Frame, error) bool) bool {
 		}
 		for ; len(b) > 0 && guesses < maxGuesses; b, at = b[8:], at+8 {
 			pc := addr.Addr(binary.LittleEndian.Uint64(b))
-			if !pc.Kernel() || !w.isText(pc-1) {
+			g := w.guess(pc, at)
+			if !pc.Kernel() || !w.isText(g.LookupPC()) {
 				continue
 			}
 			guesses++
-			if !yield(w.guess(pc, at), nil) {
+			if !yield(g, nil) {
 				return false
 			}
 		}

@@ -20,9 +20,6 @@ const (
 	resetIP addr.Addr = 0xfff0
 )
 
-// watchPeriod is how often a guest without a known kernel is looked at.
-const watchPeriod = 150 * time.Millisecond
-
 // attach is the first look: the kernel if it has booted, and the traps.
 func (s *Session) attach(ctx context.Context, v *Stopped) error {
 	if !s.opts.NoTraps {
@@ -31,6 +28,7 @@ func (s *Session) attach(ctx context.Context, v *Stopped) error {
 	err := v.findKernel(ctx)
 	switch {
 	case errors.Is(err, kernel.ErrNotBooted):
+		s.look.Store(true)
 		s.emit(Event{Kind: Note, Text: "the guest has not booted its kernel yet: traps follow as soon as it is mapped"})
 		return nil
 	case err != nil:
@@ -65,6 +63,7 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 	v.World = w
 	v.world.Store(w)
 	v.seen = 0
+	v.sayDebugInfo()
 	armed := 0
 	if !v.opts.NoTraps {
 		if armed, err = v.arm(ctx); err != nil {
@@ -76,6 +75,17 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 	v.reportEarlier(ctx)
 	return nil
 }
+
+// sayDebugInfo says once that vmlinux has symbols only.
+func (v *Stopped) sayDebugInfo() {
+	if v.noDWARF || v.image.HasDWARF() {
+		return
+	}
+	v.noDWARF = true
+	v.emit(Event{Kind: Note, Text: fmt.Sprintf("%s has no debug information: %s", v.image.Path(), symbolsOnly)})
+}
+
+const symbolsOnly = "functions are known by symbol only, without file:line, inlined callers and variables"
 
 // arm sets the traps of this kernel and returns how many there are. A breakpoint
 // that a killed ktrap left at the same place is taken out first, or it would
@@ -124,6 +134,7 @@ func (v *Stopped) removeLeftover(ctx context.Context, at addr.Addr) {
 // guestReset is called when the reset vector is reached: nothing that was known
 // of the kernel holds any more.
 func (v *Stopped) guestReset(ctx context.Context) {
+	v.reportUnfinished(ctx, "the guest was reset before its kernel did")
 	v.emit(Event{Kind: GuestDown, Text: "the guest was reset: traps will be armed again when its kernel is mapped"})
 	if err := v.removeOwner(ctx, machine.Traps); err != nil {
 		v.log.Warn("remove the traps of the last kernel", "err", err)
@@ -134,31 +145,5 @@ func (v *Stopped) guestReset(ctx context.Context) {
 	v.world.Store(nil)
 	v.World = nil
 	v.watchReset(ctx)
-}
-
-// watchForKernel looks at a running guest without a known kernel now and then,
-// until ctx ends.
-func (s *Session) watchForKernel(ctx context.Context) {
-	tick := time.NewTicker(watchPeriod)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		if s.world.Load() != nil || !s.Running() {
-			continue
-		}
-		err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
-			if v.World != nil {
-				return nil
-			}
-			return v.findKernel(ctx)
-		})
-		if err != nil && !errors.Is(err, kernel.ErrNotBooted) && ctx.Err() == nil {
-			s.emit(Event{Kind: Note, Text: err.Error(), Err: err})
-			return
-		}
-	}
+	v.look.Store(true)
 }

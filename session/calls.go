@@ -108,6 +108,8 @@ func (s *Session) UntilLost(ctx context.Context) error {
 			if e.Kind == StubGone {
 				return s.lostError()
 			}
+		case <-s.done:
+			return s.lostError()
 		case <-ctx.Done():
 			return nil
 		}
@@ -124,7 +126,10 @@ func (s *Session) AtCrash() bool {
 // lostError says that the stub is gone, and why if it is known.
 func (s *Session) lostError() error {
 	var lost error
-	if s.call(func() { lost = s.lost }) != nil || lost == nil {
+	if s.call(func() { lost = s.lost }) != nil {
+		lost = s.bug
+	}
+	if lost == nil {
 		return rsp.ErrClosed
 	}
 	return fmt.Errorf("%w: %w", rsp.ErrClosed, lost)
@@ -145,15 +150,21 @@ func (s *Session) Quiesced(ctx context.Context, f func(context.Context, *Stopped
 
 func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context, *Stopped) error) error {
 	answer := make(chan error, 1)
+	var id int
 	err := s.call(func() {
-		id := s.newID()
+		id = s.newID()
 		s.waiting[id] = answer
-		s.work[id] = func(loopCtx context.Context) {
+		s.work[id] = func(workCtx context.Context) machine.JobDone {
 			jobCtx, cancel := context.WithCancel(ctx)
 			defer cancel()
-			defer context.AfterFunc(loopCtx, cancel)()
-			answer <- f(jobCtx, &Stopped{Session: s, World: s.world.Load()})
+			defer context.AfterFunc(workCtx, cancel)()
+			v := &Stopped{Session: s, World: s.world.Load(), shown: new(*Crash)}
+			answer <- s.guarded(jobCtx, v, f)
 			_ = s.call(func() { delete(s.waiting, id) }) // the loop's end forgets it too
+			if *v.shown == nil {
+				return machine.JobDone{}
+			}
+			return machine.JobDone{Show: true, Thread: (*v.shown).Thread, Report: *v.shown}
 		}
 		s.step(ctx, machine.Job{ID: id, Quiesce: quiesce})
 	})
@@ -165,7 +176,35 @@ func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context,
 		return err
 	case <-s.done:
 		return rsp.ErrClosed
+	case <-ctx.Done():
 	}
+	begun := true
+	_ = s.call(func() {
+		if _, waits := s.work[id]; waits {
+			delete(s.work, id)
+			delete(s.waiting, id)
+			begun = false
+		}
+	})
+	if !begun {
+		return fmt.Errorf("wait for the guest to stand: %w", context.Cause(ctx))
+	}
+	select { // f ends soon, and what it writes to is the caller's
+	case err := <-answer:
+		return err
+	case <-s.done:
+		return rsp.ErrClosed
+	}
+}
+
+// guarded runs a job's function; a panic in it is an error.
+func (s *Session) guarded(ctx context.Context, v *Stopped, f func(context.Context, *Stopped) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = s.bugError("a job", r)
+		}
+	}()
+	return f(ctx, v)
 }
 
 // newID is for the loop's goroutine only.

@@ -82,6 +82,9 @@ func (v *Stopped) newReport(c *captured, o *trap.Open) *report.Report {
 	if c.code != nil {
 		r.Code = v.World.disassemble(c.code, c.codeAt, c.fault)
 	}
+	if !v.image.HasDWARF() {
+		r.Missing("vmlinux has no debug information: " + symbolsOnly)
+	}
 	r.Source = v.source(c.frames)
 	for _, m := range v.World.Symbols.Modules() {
 		r.Modules = append(r.Modules, reportModule(m))

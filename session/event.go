@@ -57,5 +57,7 @@ func (s *Session) publish(e Event) {
 
 // emit publishes from any other goroutine.
 func (s *Session) emit(e Event) {
-	_ = s.call(func() { s.publish(e) }) // nobody is left to hear after the loop's end
+	if s.call(func() { s.publish(e) }) != nil && s.ended {
+		s.publish(e) // only serve's goroutine is left
+	}
 }

@@ -25,6 +25,24 @@ type gdbClient struct {
 	runs   rsp.ThreadID // gdb's Hc: what a bare s steps
 }
 
+// probeListen says early that a port cannot be opened. It stays closed until
+// the kernel is known: gdb tries a closed port again for 15 s, but gives an
+// open one 2 s to answer.
+func probeListen(at string) error {
+	if at == "" {
+		return nil
+	}
+	l, err := rsp.Listen(at)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// ListenAddr is where gdb may connect, with the port that was chosen if none
+// was asked for; empty if gdb may not.
+func (s *Session) ListenAddr() string { return s.listens }
+
 // serveGDB opens the gdb port. The function it returns closes the port and all
 // connections, and returns when their goroutines have ended.
 func (s *Session) serveGDB(ctx context.Context) (func(), error) {
@@ -32,6 +50,7 @@ func (s *Session) serveGDB(ctx context.Context) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
+	s.listens = l.Addr().String()
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -158,13 +177,17 @@ func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
 	case p == "vCont?":
 		g.send([]byte("vCont;c;C;s;S"))
 	case p == "?":
-		g.forward(body, g.status)
+		g.status()
 	case strings.HasPrefix(p, "vCont;"), p != "" && strings.ContainsRune("csCS", rune(p[0])):
 		g.resume(p)
 	case strings.HasPrefix(p, "Hg"), strings.HasPrefix(p, "Hc"):
 		g.selectThread(p)
 	case len(p) > 2 && (p[0] == 'Z' || p[0] == 'z'):
 		g.breakpoint(p, body)
+	case p == "qOffsets":
+		g.send(g.offsets())
+	case strings.HasPrefix(p, execFile):
+		g.send(g.execFile(p))
 	case strings.HasPrefix(p, "qRcmd,"):
 		g.monitor(ctx, p)
 	case p == "D" || strings.HasPrefix(p, "D;"):

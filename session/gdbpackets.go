@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 // silently from a trap that it did not set.
 func (g *gdbClient) supported() []byte {
 	f := g.s.client.Features()
-	out := fmt.Sprintf("PacketSize=%x;qXfer:features:read+;vContSupported+;QStartNoAckMode+", f.PacketSize)
+	out := fmt.Sprintf("PacketSize=%x;qXfer:features:read+;qXfer:exec-file:read+;vContSupported+;QStartNoAckMode+", f.PacketSize)
 	if f.Multiprocess {
 		out += ";multiprocess+"
 	}
@@ -41,9 +42,11 @@ func (g *gdbClient) forward(body []byte, change func(reply []byte) []byte) {
 				if err == nil && change != nil {
 					out = change(out)
 				}
-				if err == nil && writesRegisters(body) {
-					g.s.machine.Forget()
+				if err == nil && changesGuest(body) {
 					g.s.Target.Invalidate()
+				}
+				if err == nil && movesPC(body) {
+					g.s.machine.Forget()
 				}
 				g.send(out)
 			})
@@ -51,9 +54,14 @@ func (g *gdbClient) forward(body []byte, change func(reply []byte) []byte) {
 	})
 }
 
-// writesRegisters reports whether a packet changes what was known of the stop.
-func writesRegisters(body []byte) bool {
+// changesGuest reports whether a packet changes what was read of the stop.
+func changesGuest(body []byte) bool {
 	return len(body) > 0 && strings.ContainsRune("GPMX", rune(body[0]))
+}
+
+// movesPC reports whether a packet may move a CPU off the breakpoint it stands at.
+func movesPC(body []byte) bool {
+	return len(body) > 0 && body[0] == 'G' || strings.HasPrefix(string(body), fmt.Sprintf("P%x=", ripNumber))
 }
 
 // errorReply turns the outcome of a request into what gdb would have got from
@@ -71,15 +79,59 @@ func errorReply(reply []byte, err error) []byte {
 	return []byte("E.ktrap: " + err.Error())
 }
 
-// status answers ? with the thread of the last stop, which QEMU may have
-// forgotten since.
-func (g *gdbClient) status(reply []byte) []byte {
-	if st := g.s.stopped; st.Reply.Kind == rsp.Stopped && st.Reply.Thread != rsp.AnyThread {
-		s := st.Reply
-		s.Signal = sigTrap
-		return s.Append(nil)
+// status answers ? with the thread of the last stop. QEMU must not see the
+// question: it takes it for a new debugger and drops every breakpoint.
+func (g *gdbClient) status() {
+	if st := g.s.stopped.Reply; st.Kind == rsp.Stopped && st.Thread != rsp.AnyThread {
+		g.send(rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap, Thread: st.Thread}.Append(nil))
+		return
 	}
-	return reply
+	g.send(g.s.client.Features().Stop.Append(nil))
+}
+
+// offsets answers qOffsets with where KASLR has put the kernel, so that gdb
+// moves its symbols there. One absolute segment base moves all of them; the
+// older Text=;Data=;Bss= form leaves .rodata behind.
+func (g *gdbClient) offsets() []byte {
+	w := g.s.world.Load()
+	if w == nil {
+		return nil
+	}
+	text, ok := w.Kernel.Symbol("_text")
+	if !ok {
+		return nil
+	}
+	return fmt.Appendf(nil, "TextSeg=%016x", uint64(text))
+}
+
+const execFile = "qXfer:exec-file:read:"
+
+// execFile answers a gdb without a file with the path of vmlinux, which gdb
+// then loads from its own host. This needs vFile to stay unsupported.
+func (g *gdbClient) execFile(p string) []byte {
+	w := g.s.world.Load()
+	if w == nil {
+		return []byte("E01")
+	}
+	path, err := filepath.Abs(w.Symbols.Vmlinux().Path())
+	if err != nil {
+		return []byte("E01")
+	}
+	_, window, _ := strings.Cut(strings.TrimPrefix(p, execFile), ":")
+	return slice([]byte(path), window)
+}
+
+// slice cuts OFFSET,LENGTH out of an object, as qXfer replies do.
+func slice(object []byte, window string) []byte {
+	var off, n int
+	if _, err := fmt.Sscanf(window, "%x,%x", &off, &n); err != nil || off < 0 || n < 0 {
+		return []byte("E01")
+	}
+	object = object[min(off, len(object)):]
+	if len(object) <= n {
+		return append([]byte("l"), object...)
+	}
+	return append([]byte("m"), object[:n]...)
 }
 
 const sigTrap = 5
@@ -143,7 +195,7 @@ func parseResume(p string, runs, selected rsp.ThreadID) (machine.Resume, error) 
 				return r, fmt.Errorf("parse resume %q: %w", p, err)
 			}
 			word += ":" + thread
-			if r.Steps && t.TID > 0 {
+			if word == "s" && t.TID > 0 {
 				r.Only = append(r.Only, t)
 			}
 		}

@@ -17,7 +17,8 @@ import (
 func (s *Session) inspect(ctx context.Context, hit machine.Hit) (v machine.Verdict) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("ktrap bug: inspection panicked", "panic", r)
+			err := s.bugError("an inspection", r)
+			s.emit(Event{Kind: Note, Text: err.Error(), Err: err})
 			v = machine.Verdict{Show: true}
 		}
 	}()
@@ -75,6 +76,7 @@ func (v *Stopped) trapHit(ctx context.Context, cpu target.CPU, pc addr.Addr) mac
 	if do.Followup {
 		v.emit(Event{Kind: Note, Text: "the guest goes on into panic() after the crash that was reported"})
 	}
+	v.noteOpen()
 	if do.Complete == nil {
 		return machine.Verdict{}
 	}

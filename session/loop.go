@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"runtime/debug"
 
 	"ktrap/rsp"
 	"ktrap/session/machine"
@@ -14,16 +15,23 @@ import (
 // ripNumber is rip in the register order of QEMU's x86-64 description.
 const ripNumber = 16
 
-// loop owns the machine: it takes events and runs their effects until ctx ends.
-func (s *Session) loop(ctx context.Context) {
+// loop owns the machine: it takes events and runs their effects until ctx
+// ends. Workers get work as their context. A panic of ktrap's own ends the
+// loop, not the process: the guest is still to be let go.
+func (s *Session) loop(ctx, work context.Context) {
 	defer close(s.done)
+	defer func() {
+		if r := recover(); r != nil {
+			s.bug = s.bugError("session loop", r)
+		}
+	}()
 	for {
 		select {
 		case ev := <-s.post:
-			if lost, ok := ev.(machine.StubLost); ok {
-				s.lost = lost.Err
-			}
-			s.step(ctx, ev)
+			s.step(work, ev)
+		case err := <-s.gone:
+			s.lost = err
+			s.step(work, machine.StubLost{Err: err})
 		case f := <-s.calls:
 			f()
 		case <-ctx.Done():
@@ -46,8 +54,17 @@ func (s *Session) call(f func()) error {
 	ran := make(chan struct{})
 	select {
 	case s.calls <- func() { f(); close(ran) }:
-		<-ran
-		return nil
+		select {
+		case <-ran:
+			return nil
+		case <-s.done: // f has panicked, or was the last thing the loop did
+			select {
+			case <-ran:
+				return nil
+			default:
+				return rsp.ErrClosed
+			}
+		}
 	case <-s.done:
 		return rsp.ErrClosed
 	}
@@ -76,7 +93,8 @@ func (s *Session) run(ctx context.Context, e machine.Effect) {
 	case machine.ReadPC:
 		s.client.Go(e.Thread, fmt.Appendf(nil, "p%x", ripNumber), func(reply []byte, err error) {
 			pc, err := parsePC(reply, err)
-			s.send(machine.PC{PC: pc, Err: err})
+			// Not here: if the request could not be queued this is the loop.
+			s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
 		})
 	case machine.Inspect:
 		s.tasks.Go(func() { s.send(s.inspect(ctx, e.Hit)) })
@@ -84,8 +102,11 @@ func (s *Session) run(ctx context.Context, e machine.Effect) {
 		f := s.work[e.ID]
 		delete(s.work, e.ID)
 		s.tasks.Go(func() {
-			f(ctx)
-			s.send(machine.JobDone{})
+			var done machine.JobDone
+			if f != nil { // nil: who wanted it waits no longer
+				done = f(ctx)
+			}
+			s.send(done)
 		})
 	case machine.Announce:
 		s.announce(e.Stop)
@@ -138,4 +159,10 @@ func (s *Session) announce(st machine.Stop) {
 	if st.Lost {
 		s.publish(Event{Kind: StubGone, Err: s.lost})
 	}
+}
+
+// bugError turns a panic of ktrap's own into an error, and logs where it was.
+func (s *Session) bugError(where string, r any) error {
+	s.log.Error("ktrap bug: panic", "where", where, "panic", r, "stack", string(debug.Stack()))
+	return fmt.Errorf("ktrap bug: %s panicked: %v", where, r)
 }

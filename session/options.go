@@ -1,7 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"log/slog"
+	"time"
 
 	"ktrap/rsp"
 	"ktrap/session/report"
@@ -22,6 +24,10 @@ type Options struct {
 	NoTraps    bool         // a plain proxy
 	StayPaused bool         // leave the guest stopped when the session ends
 
+	// Patience is how long the guest may run within a crash report before it is
+	// reported with what there is; 0: 20 s.
+	Patience time.Duration
+
 	Origin  report.Session // how this guest came to be, for session.json
 	OnEvent func(Event)    // hears every event, on the loop: it must not block
 	Console func() []byte  // recent raw console bytes, if the console is ours
@@ -34,6 +40,8 @@ type SourceDirs struct {
 	Dirs       []string          // searched by the path's end
 	Substitute map[string]string // prefix as compiled -> prefix here
 }
+
+func (o *Options) patience() time.Duration { return cmp.Or(o.Patience, 20*time.Second) }
 
 func (o *Options) logger() *slog.Logger {
 	if o.Log == nil {

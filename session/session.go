@@ -8,7 +8,8 @@
 //   - loop: runs machine.Step and its effects; owns every field marked so
 //   - acceptor and one reader per gdb: block on their sockets, post packets
 //   - at most one worker: an inspection or a job, while the guest stands
-//   - watcher: while no kernel is known, asks for a look every now and then
+//   - watcher: asks for a look every now and then while no kernel is known, and
+//     when a report does not end
 //
 // Everything else runs on the goroutine of the caller's front.
 package session
@@ -20,7 +21,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"ktrap/rsp"
 	"ktrap/session/machine"
@@ -42,13 +42,20 @@ type Session struct {
 
 	post  chan machine.Event // unbuffered: whoever reports waits until the loop has it
 	calls chan func()        // run on the loop
+	gone  chan error         // one slot: why the stub's connection has ended
 	done  chan struct{}      // closed when the loop has ended
-	tasks sync.WaitGroup     // workers and gdb readers
+	tasks sync.WaitGroup     // workers and what brings replies to the loop
+	read  sync.WaitGroup     // the stub reader
+
+	stopWork context.CancelFunc // ends what workers are at; set before the loop starts
+	listens  string             // where gdb may connect; set before front is called
+	ended    bool               // every goroutine has been joined
+	bug      error              // the loop's own panic; read when done is closed
 
 	// Owned by the loop.
 	machine  *machine.Machine
 	waiting  map[int]chan error // resumes and jobs that have not been answered
-	work     map[int]func(context.Context)
+	work     map[int]func(context.Context) machine.JobDone
 	nextID   int
 	stopped  Stop
 	stops    []chan Stop // who waits for the guest to stand
@@ -61,8 +68,11 @@ type Session struct {
 	armed   map[addr.Addr]*trap.Point
 	seen    uint64 // sequence number up to which the log has been reported
 	hooks   map[addr.Addr][]*Hook
-	resumed atomic.Bool // somebody let the guest run since ktrap came
-	paused  bool        // the guest stood when ktrap came; fixed before the loop starts
+	noDWARF bool         // it was said that vmlinux has no debug information
+	look    atomic.Bool  // a kernel is to be looked for
+	open    atomic.Int64 // number of the oldest report under way, 0 if there is none
+	resumed atomic.Bool  // somebody let the guest run since ktrap came
+	paused  bool         // the guest stood when ktrap came; fixed before the loop starts
 }
 
 // Stop is why the guest stands.
@@ -75,6 +85,9 @@ type Stop struct {
 // breakpoint out of the guest and lets it go, whatever front's error was.
 // Errors: those of connecting and of front, joined with what went wrong at the end.
 func Run(ctx context.Context, o *Options, front func(context.Context, *Session) error) error {
+	if err := probeListen(o.Listen); err != nil {
+		return err // before the guest is touched
+	}
 	conn, err := rsp.Dial(ctx, o.Stub)
 	if err != nil {
 		return err
@@ -96,11 +109,10 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 			}
 		},
 		OnRefused: func(err error) { s.send(machine.StubRefused{Err: err}) },
-		OnClose:   func(err error) { s.onClose(err, opened) },
+		OnClose:   func(err error) { s.gone <- err }, // called once
 	})
-	var carriers sync.WaitGroup
-	carriers.Go(func() { _ = s.client.Run() }) // its error reaches OnClose
-	defer carriers.Wait()
+	s.read.Go(func() { _ = s.client.Run() }) // its error reaches OnClose
+	defer s.read.Wait()
 	defer s.client.Close()
 	if _, err := s.client.Handshake(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", o.Stub, err)
@@ -114,40 +126,37 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 func newSession(o *Options) *Session {
 	return &Session{
 		opts: o, log: o.logger(),
-		post: make(chan machine.Event), calls: make(chan func()), done: make(chan struct{}),
-		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func(context.Context)),
+		post: make(chan machine.Event), gone: make(chan error, 1), calls: make(chan func()), done: make(chan struct{}),
+		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func(context.Context) machine.JobDone),
 		watchers: make(map[chan Event]struct{}), gdbs: make(map[*gdbClient]struct{}),
 		armed: make(map[addr.Addr]*trap.Point), hooks: make(map[addr.Addr][]*Hook),
-	}
-}
-
-// onClose tells the loop that the stub is gone, once there is a loop.
-func (s *Session) onClose(err error, opened chan struct{}) {
-	select {
-	case <-opened:
-		s.send(machine.StubLost{Err: err})
-	default:
 	}
 }
 
 // serve runs the loop, attaches to the kernel, and gives the session to front.
 func (s *Session) serve(ctx context.Context, front func(context.Context, *Session) error) (err error) {
 	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
+	workCtx, stopWork := context.WithCancel(loopCtx)
+	s.stopWork = stopWork
 	var loop sync.WaitGroup
-	loop.Go(func() { s.loop(loopCtx) })
+	loop.Go(func() { s.loop(loopCtx, workCtx) })
 	defer func() {
 		err = errors.Join(err, s.leave())
 		stopLoop()
 		s.client.Close()
 		loop.Wait()
+		s.read.Wait()
 		s.tasks.Wait()
+		s.ended = true
+		last := &Stopped{Session: s, World: s.world.Load()} // the stub may have gone in mid-report
+		last.reportUnfinished(context.Background(), "the connection to QEMU ended before the kernel did")
 	}()
 	if err := s.Quiesced(ctx, s.attach); err != nil {
 		return err
 	}
 	watch, stopWatch := context.WithCancel(ctx)
 	defer stopWatch()
-	s.tasks.Go(func() { s.watchForKernel(watch) })
+	s.tasks.Go(func() { s.watch(watch) })
 	if s.opts.Listen != "" {
 		closeGDB, err := s.serveGDB(ctx)
 		if err != nil {
@@ -156,28 +165,4 @@ func (s *Session) serve(ctx context.Context, front func(context.Context, *Sessio
 		defer closeGDB()
 	}
 	return front(ctx, s)
-}
-
-// leaveTimeout bounds the wait for a stub that no longer answers.
-const leaveTimeout = 5 * time.Second
-
-// leave takes every breakpoint out and lets the guest go as promised: it runs
-// on, unless it was paused before and nobody resumed it, or is to stay paused.
-func (s *Session) leave() error {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
-	defer cancel()
-	err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
-		errs := v.removeAll(ctx)
-		if s.opts.StayPaused || s.paused && !s.resumed.Load() {
-			return errs
-		}
-		return errors.Join(errs, s.client.Detach(ctx))
-	})
-	if errors.Is(err, rsp.ErrClosed) {
-		return nil // the stub is gone, and the guest with it: front has heard
-	}
-	if err != nil {
-		return fmt.Errorf("leave the guest: %w", err)
-	}
-	return nil
 }

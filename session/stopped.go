@@ -17,6 +17,8 @@ import (
 type Stopped struct {
 	*Session
 	World *World // nil while no kernel is known
+
+	shown **Crash // of a job: the crash to stop at when the job is done
 }
 
 // ErrNoKernel says that no kernel is known: it has not booted far enough, or

@@ -52,8 +52,13 @@ type Job struct {
 	Quiesce bool // stop a running guest for it and resume afterwards
 }
 
-// JobDone says that the job of the last RunJob has ended.
-type JobDone struct{}
+// JobDone says that the job of the last RunJob has ended. With Show the guest
+// does not go on: clients hear of a stop on that thread.
+type JobDone struct {
+	Show   bool
+	Thread rsp.ThreadID
+	Report any // handed to the clients untouched
+}
 
 // StubLost says that the stub's connection has ended.
 type StubLost struct{ Err error }

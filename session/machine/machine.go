@@ -133,11 +133,15 @@ func (m *Machine) interrupt() []Effect {
 
 func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	m.asked = false
+	if s.Kind == rsp.Stopped && (m.state == Working || m.state == Inspecting) {
+		return nil // somebody else stopped what stands already
+	}
 	if s.Kind != rsp.Stopped {
 		m.resume, m.state = nil, Stopped
 		return []Effect{Announce{Stop: Stop{Reply: s}}}
 	}
-	if m.state == SteppingOver && s.Signal == sigTrap {
+	// A watchpoint that the step has hit is news, a finished step is not.
+	if m.state == SteppingOver && s.Signal == sigTrap && s.Reason == rsp.NoReason {
 		delete(m.handled, m.stepping)
 		if !m.held {
 			return m.goOn()
@@ -211,11 +215,15 @@ func (m *Machine) announce(report any) []Effect {
 	return append(out, m.pump()...)
 }
 
-func (m *Machine) onJobDone(JobDone) []Effect {
+func (m *Machine) onJobDone(d JobDone) []Effect {
 	if m.state != Working {
 		return nil
 	}
 	m.state = Stopped
+	if d.Show {
+		m.stop, m.at = rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap, Thread: d.Thread}, 0
+		return m.announce(d.Report)
+	}
 	if m.held && m.resume != nil && len(m.jobs) == 0 {
 		m.stop.Signal = sigInt
 		return m.announce(nil)
@@ -232,7 +240,7 @@ func (m *Machine) pump() []Effect {
 		if m.resume != nil && !j.Quiesce {
 			return append([]Effect{Refuse{ID: j.ID, Err: rsp.ErrRunning}}, m.pump()...)
 		}
-		m.state = Working
+		m.state, m.quiet = Working, false
 		return []Effect{RunJob{Job: j, Ran: m.resume != nil}}
 	case len(m.jobs) > 0 && m.state == Running && !m.resume.Steps:
 		if !m.jobs[0].Quiesce {

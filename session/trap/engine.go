@@ -30,6 +30,7 @@ type Open struct {
 	PtRegs addr.Addr // pt_regs of the fault, 0 if the report has none
 	Fault  uint64    // faulting address if HasFault
 	Nested int       // reports that began inside this one
+	N      int       // counts reports from 1 on, over all CPUs
 	// BackAt and BackSP say when the function has returned: pc and the stack
 	// pointer after the return.
 	BackAt addr.Addr
@@ -55,12 +56,14 @@ type Do struct {
 type Engine struct {
 	open map[int]*Open
 	last map[int]oops.Class // the class last completed on each CPU
+	late map[int]oops.Class // the class of a report given up, whose end is no news
+	n    int
 }
 
 // Hit takes one hit and says what to do.
 func (e *Engine) Hit(h *Hit) Do {
 	if e.open == nil {
-		e.open, e.last = make(map[int]*Open), make(map[int]oops.Class)
+		e.open, e.last, e.late = make(map[int]*Open), make(map[int]oops.Class), make(map[int]oops.Class)
 	}
 	if h.Point == nil {
 		return e.returned(h)
@@ -99,6 +102,26 @@ func (e *Engine) Abandon(cpu int) *Open {
 	o := e.open[cpu]
 	delete(e.open, cpu)
 	return o
+}
+
+// Oldest returns the report that has been under way longest, nil if none is.
+func (e *Engine) Oldest() *Open {
+	var first *Open
+	for _, o := range e.open {
+		if first == nil || o.N < first.N {
+			first = o
+		}
+	}
+	return first
+}
+
+// GiveUp completes the report under way on a CPU with what there is: the guest
+// hangs in it, or is gone. Should its end come after all, that is no second one.
+func (e *Engine) GiveUp(cpu int) Do {
+	do := e.finish(cpu)
+	e.late[cpu] = do.Complete.Class
+	do.Confirm = do.Complete.BackAt != 0 // as in returned
+	return do
 }
 
 func (e *Engine) begins(h *Hit) Do {
@@ -143,7 +166,9 @@ func (e *Engine) consequence(h *Hit) bool {
 
 func (e *Engine) start(h *Hit) Do {
 	p := h.Point
-	o := &Open{Class: p.Class, Point: p, CPU: h.CPU}
+	e.n++
+	o := &Open{Class: p.Class, Point: p, CPU: h.CPU, N: e.n}
+	delete(e.late, h.CPU)
 	if p.HasRegs {
 		o.PtRegs = addr.Addr(h.Arg(p.Regs))
 	}
@@ -167,6 +192,10 @@ func (e *Engine) ends(h *Hit) Do {
 			return Do{}
 		}
 		return e.finish(h.CPU)
+	}
+	if late, ok := e.late[h.CPU]; ok && late == h.Point.Class {
+		delete(e.late, h.CPU)
+		return Do{}
 	}
 	if h.Point.Class == oops.Panic {
 		return Do{} // later text points of a panic that has been reported

@@ -1,0 +1,68 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ktrap/rsp"
+)
+
+// leaveTimeout bounds the wait for an inspection that is under way, and then
+// that for a stub that no longer answers.
+const leaveTimeout = 5 * time.Second
+
+// leave takes every breakpoint out and lets the guest go as promised: it runs
+// on, unless it was paused before and nobody resumed it, or is to stay paused.
+func (s *Session) leave() error {
+	// An inspection may finish its report, but not keep the guest for ever.
+	patience := time.AfterFunc(leaveTimeout, s.stopWork)
+	defer patience.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*leaveTimeout)
+	defer cancel()
+	err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
+		v.reportUnfinished(ctx, "ktrap was told to leave before the kernel did")
+		errs := v.removeAll(ctx)
+		if s.staysPaused() {
+			return errs
+		}
+		return errors.Join(errs, s.client.Detach(ctx))
+	})
+	select {
+	case <-s.done: // the loop has panicked: nobody else talks to the stub now
+		err = s.bug
+		if s.bug != nil {
+			err = errors.Join(s.bug, s.letGo(ctx))
+		}
+	default:
+	}
+	if errors.Is(err, rsp.ErrClosed) {
+		return nil // the stub is gone, and the guest with it: front has heard
+	}
+	if err != nil {
+		return fmt.Errorf("leave the guest: %w", err)
+	}
+	return nil
+}
+
+// staysPaused reports whether the guest is left standing.
+func (s *Session) staysPaused() bool { return s.opts.StayPaused || s.paused && !s.resumed.Load() }
+
+// letGo frees the guest without the loop, after ktrap's own panic. QEMU takes
+// all breakpoints out when a debugger detaches.
+func (s *Session) letGo(ctx context.Context) error {
+	if err := s.client.Interrupt(); err != nil {
+		return err
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.client.Running() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("stop the guest: %w", ctx.Err())
+		}
+	}
+	return s.client.Detach(ctx)
+}

@@ -1,5 +1,6 @@
 # ktrap: `make help` lists the targets.
 SHELL    := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 GO       ?= go
 BIN      := bin/ktrap
 # Packages whose golden files `make golden` rewrites.
@@ -13,11 +14,11 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: packages
-packages: ## install what is missing (QEMU, gdb, busybox, dropbear, compiler), saying why
-	@.ci/packages
+packages: build ## install what is missing (QEMU, gdb, busybox, dropbear, compiler), saying why
+	@$(BIN) lab install
 
 .PHONY: demo
-demo: packages build ## set everything up, crash a real kernel, show what ktrap sees
+demo: packages ## set everything up, crash a real kernel, show what ktrap sees
 	@$(BIN) lab demo
 
 .PHONY: test
@@ -35,7 +36,7 @@ check: ## format, vet, staticcheck, dead code, module file, layers
 	$(GO) tool staticcheck -checks all -tags qemu ./...
 	@out=$$($(GO) tool deadcode -tags qemu -test ./...); test -z "$$out" || { echo "dead code:"; echo "$$out"; exit 1; }
 	$(GO) mod tidy -diff
-	$(GO) test ./cmd/ktrap -run 'TestLayers|TestFileSizes'
+	$(GO) test ./cmd/ktrap -run 'TestLayers|TestFileSizes|TestThePCRule|TestNoMachinePaths'
 
 .PHONY: lint
 lint: check ## the same as check, and known vulnerabilities (needs network)
@@ -43,15 +44,15 @@ lint: check ## the same as check, and known vulnerabilities (needs network)
 
 .PHONY: unit
 unit: ## unit tests with the race detector
-	$(GO) test -race -shuffle=on ./...
+	@$(GO) test -v -race -shuffle=on ./... 2>&1 | .ci/summary
 
 .PHONY: short
 short: build ## a short integration run on one live kernel (part of `make test`)
-	$(GO) test -tags qemu -short -count=1 -timeout 15m -p 1 ./session ./cmd/ktrap/... ./scripts
+	@$(GO) test -v -tags qemu -short -count=1 -timeout 12m -p 1 ./session ./cmd/ktrap/... ./scripts 2>&1 | .ci/summary
 
 .PHONY: integration
-integration: packages build ## the full matrix on live kernels; rewrites docs/tables/
-	KTRAP_TABLES=$(CURDIR)/docs/tables $(GO) test -tags qemu -count=1 -timeout 80m -p 1 -v ./session/... ./cmd/ktrap/... ./scripts
+integration: packages ## the full matrix on live kernels; rewrites docs/tables/
+	@KTRAP_TABLES=$(CURDIR)/docs/tables $(GO) test -tags qemu -count=1 -timeout 80m -p 1 -v ./rsp/... ./session/... ./cmd/ktrap/... ./scripts 2>&1 | .ci/summary
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 10s)
@@ -68,7 +69,7 @@ golden: ## rewrite golden files after a wanted change
 	@for p in $(GOLDEN); do $(GO) test $$p -update || exit 1; done
 
 .PHONY: lab
-lab: packages build ## fetch and build the two lab kernels
+lab: packages ## fetch and build the two lab kernels
 	$(BIN) lab prepare 6.1
 	$(BIN) lab prepare 6.12
 

@@ -16,6 +16,7 @@ import (
 
 type labCmd struct {
 	Prepare labPrepareCmd `cmd:"" help:"Make a kernel ready: download, unpack, build the initramfs and the crash module."`
+	Install labInstallCmd `cmd:"" help:"Install the packages that the lab and the tests need (apt, as root or through sudo)."`
 	Demo    labDemoCmd    `cmd:"" help:"Crash a kernel and show what ktrap sees."`
 	Path    labPathCmd    `cmd:"" help:"Print where a part lies: vmlinux bzImage initramfs key modules source."`
 	List    labListCmd    `cmd:"" default:"1" help:"List kernels, cached and offered."`

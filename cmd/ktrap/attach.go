@@ -13,7 +13,7 @@ type attachCmd struct {
 	connectFlags
 	symbolFlags
 	trapFlags
-	Execute []string `short:"e" placeholder:"COMMAND" help:"Run these terminal commands, then quit (repeatable)."`
+	Execute []string `short:"e" sep:"none" placeholder:"COMMAND" help:"Run these terminal commands, then quit (repeatable)."`
 }
 
 // Help is the long text of `ktrap attach --help`.

@@ -16,7 +16,7 @@ type bootCmd struct {
 	symbolFlags
 	trapFlags
 	Listen  string   `default:"${listen}" placeholder:"ADDR" help:"Where gdb may connect (default localhost:1235; empty: nowhere)."`
-	Execute []string `short:"e" placeholder:"COMMAND" help:"Run these terminal commands, then quit (repeatable)."`
+	Execute []string `short:"e" sep:"none" placeholder:"COMMAND" help:"Run these terminal commands, then quit (repeatable)."`
 	Halt    bool     `help:"Stay at the first instruction instead of booting."`
 }
 

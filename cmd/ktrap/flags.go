@@ -14,9 +14,9 @@ import (
 
 // symbolFlags say where symbols and sources lie.
 type symbolFlags struct {
-	Modules    []string `placeholder:"DIR" help:"Look for modules here first (repeatable)."`
-	SourceDir  []string `placeholder:"DIR" help:"Look for source files here (repeatable)."`
-	Substitute []string `name:"substitute-path" placeholder:"A=B" help:"Replace the beginning A of compiled paths by B (repeatable)."`
+	Modules    []string `sep:"none" placeholder:"DIR" help:"Look for modules here first (repeatable)."`
+	SourceDir  []string `sep:"none" placeholder:"DIR" help:"Look for source files here (repeatable)."`
+	Substitute []string `sep:"none" name:"substitute-path" placeholder:"A=B" help:"Replace the beginning A of compiled paths by B (repeatable)."`
 }
 
 // trapFlags say what to stop at and what to keep.

@@ -19,7 +19,7 @@ type labCmd struct {
 	Install labInstallCmd `cmd:"" help:"Install the packages that the lab and the tests need (apt, as root or through sudo)."`
 	Demo    labDemoCmd    `cmd:"" help:"Crash a kernel and show what ktrap sees."`
 	Path    labPathCmd    `cmd:"" help:"Print where a part lies: vmlinux bzImage initramfs key modules source."`
-	List    labListCmd    `cmd:"" default:"1" help:"List kernels, cached and offered."`
+	List    labListCmd    `cmd:"" default:"withargs" help:"List kernels, cached and offered."`
 	Remove  labRemoveCmd  `cmd:"" help:"Delete kernels from the cache."`
 	Source  labSourceCmd  `cmd:"" help:"Fetch the source text of a kernel, for listings (about 140 MB)."`
 }

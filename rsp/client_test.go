@@ -218,7 +218,14 @@ func TestAnInterruptBehindAQueuedResumeIsKept(t *testing.T) {
 	if stop := <-stops; stop.Signal != 2 {
 		t.Errorf("stop %+v", stop)
 	}
-	wantSeen(t, s, "qC", "vCont;c", "^C")
+	if err := c.Resume([]byte("vCont;s")); err != nil { // this one is not interrupted
+		t.Fatal(err)
+	}
+	if err := c.Interrupt(); err != nil {
+		t.Fatal(err)
+	}
+	<-stops
+	wantSeen(t, s, "qC", "vCont;c", "^C", "vCont;s", "^C")
 }
 
 func TestAResumeThatTheStubRefusesLeavesTheMachineStanding(t *testing.T) {

@@ -327,3 +327,15 @@ func TestABatchThatCannotBeginDoesNotHoldTheClient(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestABatchEndsEvenIfVirtualMemoryDoesNotComeBack(t *testing.T) {
+	m := withMemory()
+	m.Override = func(_ *rsptest.Machine, body string) (string, bool) { return "E22", body == "Qqemu.PhyMemMode:0" }
+	c, _ := greeted(t, m)
+	if err := c.Atomically(t.Context(), func(b *rsp.Batch) error { return b.SetPhysMem(t.Context(), true) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ReadRegisters(t.Context(), cpu1); err != nil {
+		t.Error(err)
+	}
+}

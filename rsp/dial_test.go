@@ -83,6 +83,9 @@ func TestAPseudoTerminalIsASerialLine(t *testing.T) {
 				return
 			}
 			if m.Kind == rsp.Packet {
+				if string(m.Body) != "qC" {
+					t.Errorf("stub got %q: an echo?", m.Body)
+				}
 				io.WriteString(stub, "+$QC1#c5")
 			}
 		}

@@ -22,6 +22,7 @@ func FuzzClient(f *testing.F) {
 	f.Add([]byte("$T02thread:01;#07+$PacketSize=1000#52+$E14#aa"), uint8(1))
 	f.Add([]byte("+$T05thread:01;#0a%Stop:T05#99$O68#cb$T02thread:p01.02;#e4+$PacketSize=1000#52"), uint8(2))
 	f.Add([]byte("-----+$#00-$*!#4b$OK#00$OK#00"), uint8(3))
+	f.Add([]byte("+$OK#9a+$OK#9a+$OK#9a+$00#60+$OK#9a+"), uint8(0x20))
 	f.Fuzz(func(t *testing.T, wire []byte, plan uint8) {
 		closes := 0
 		c := rsp.NewClient(canned{bytes.NewReader(wire)}, &rsp.ClientOptions{Limit: 1 << 12, OnClose: func(error) { closes++ }})

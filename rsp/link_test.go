@@ -1,6 +1,7 @@
 package rsp_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -188,6 +189,32 @@ func TestCloseFailsWaitersAndLetsRunReturnNil(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Errorf("run: %v", err)
+	}
+}
+
+func TestDamageAmongReadsInFlightMixesNothingUp(t *testing.T) {
+	for name, damage := range map[string]func(s *rsptest.Stub){
+		"of a request": func(s *rsptest.Stub) { s.Raw("-") },
+		"of a reply":   func(s *rsptest.Stub) { s.Raw("+$0000#00") },
+	} {
+		m := withMemory()
+		c, s := greeted(t, m)
+		damaged := false
+		s.Swallow = func(body string) bool {
+			if damaged || body != "mffffffff81000800,800" {
+				return false
+			}
+			damaged = true
+			damage(s)
+			return true
+		}
+		p := make([]byte, 1<<15)
+		if err := c.ReadMemory(t.Context(), cpu1, 0xffffffff81000000, p); err != nil || !bytes.Equal(p, m.Mem[0].Data[:len(p)]) {
+			t.Errorf("%s: %v, or replies are shifted", name, err)
+		}
+		if !damaged {
+			t.Errorf("%s: nothing was damaged", name)
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // If somebody else let the machine run (cont in a monitor window), the first
 // byte of our next request stops it, the rest is noise, and no reply will ever
 // come. What we see is a stop that nobody asked for and a request without an
-// acknowledgement. That can also be a mere coincidence with a stop by somebody
+// acknowledgement (in no-ack mode: any request). That can also be a mere coincidence with a stop by somebody
 // else; then the reply is on its way. To tell, a question follows whose answer
 // cannot be mistaken for another: what was not answered before it was lost, and
 // is sent again.
@@ -59,5 +59,5 @@ func (c *Client) requeueLost() {
 		}
 	}
 	c.queue = slices.Concat(lost, c.queue)
-	c.flight, c.probe, c.known = nil, nil, false
+	c.flight, c.probe = nil, nil
 }

@@ -154,14 +154,13 @@ func (c *Client) needsSelection(q *request) bool {
 // send puts a request on the wire. Called with mu held.
 func (c *Client) send(q *request) {
 	c.flight = append(c.flight, q)
-	q.acked = c.noAck
 	if bytes.HasPrefix(q.body, []byte("Hg")) {
 		c.known = false // until the reply says so
 	}
 	q.batch.noteSent(q.body)
 	c.transmit(q)
 	if q.kind == resume {
-		c.run, c.known = running, false
+		c.run = running
 		if c.interrupt {
 			c.interrupt = false
 			c.transmitByte(Interrupt, interrupt)

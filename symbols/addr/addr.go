@@ -37,7 +37,7 @@ func (s Slide) String() string {
 func (a Addr) Kernel() bool { return a >= KernelHalf }
 
 // String prints 16 hexadecimal digits with 0x, as gdb does for code.
-func (a Addr) String() string { return fmt.Sprintf("%#016x", uint64(a)) }
+func (a Addr) String() string { return fmt.Sprintf("0x%016x", uint64(a)) }
 
 // String prints 16 hexadecimal digits with 0x.
-func (a LinkAddr) String() string { return fmt.Sprintf("%#016x", uint64(a)) }
+func (a LinkAddr) String() string { return fmt.Sprintf("0x%016x", uint64(a)) }

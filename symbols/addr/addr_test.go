@@ -20,3 +20,9 @@ func TestOnlyTheKernelHalfIsKernel(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressesPrintSixteenDigits(t *testing.T) {
+	if got := Addr(0xfff0).String(); got != "0x000000000000fff0" {
+		t.Errorf("printed %q", got)
+	}
+}

@@ -19,7 +19,7 @@ type Registers []Register
 
 // Add appends a register of up to 64 bits.
 func (rs *Registers) Add(name string, v uint64) {
-	*rs = append(*rs, Register{name, fmt.Sprintf("%#016x", v)})
+	*rs = append(*rs, Register{name, fmt.Sprintf("0x%016x", v)})
 }
 
 // AddUnknown appends a register whose value is lost.

@@ -38,7 +38,7 @@ func (c *captured) missing(format string, args ...any) {
 // cannot be had is noted, never fatal.
 func (v *Stopped) capture(ctx context.Context, cpu target.CPU, o *trap.Open, h *trap.Hit) *captured {
 	c := &captured{time: time.Now().UTC(), cpu: cpu, access: o.Fault, hasAccess: o.Point != nil && o.Point.HasFault}
-	if err := v.refreshModules(ctx); err != nil {
+	if err := v.RefreshModules(ctx); err != nil {
 		c.missing("list of modules: %v", err)
 	}
 	var err error

@@ -24,8 +24,13 @@ func (v *Stopped) newWorld(ctx context.Context, k *kernel.Kernel) (*World, error
 	return w.rebuilt(ctx, v)
 }
 
-// refreshModules replaces the world if modules have come or gone since.
-func (v *Stopped) refreshModules(ctx context.Context) error {
+// RefreshModules replaces the world if modules have come or gone since it was
+// built.
+// Errors: wraps ErrNoKernel; a damaged list gives the modules before the damage.
+func (v *Stopped) RefreshModules(ctx context.Context) error {
+	if _, err := v.Kernel(); err != nil {
+		return err
+	}
 	w, err := v.World.rebuilt(ctx, v)
 	if w != nil && w != v.World {
 		v.World = w

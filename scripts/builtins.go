@@ -172,7 +172,7 @@ func (h *Host) evaluate(t *starlark.Thread, name string, args starlark.Tuple, kw
 		return nil, err
 	}
 	err = h.look(contextOf(t), func(ctx context.Context, l *lease) error {
-		v, err := debug.Env(ctx, l.v, l.cpu, l.frame, l.v.Target.MemoryOf(ctx, l.cpu)).Eval(src)
+		v, err := debug.Env(ctx, l.v, l.Place).Eval(src)
 		if err != nil {
 			return err
 		}
@@ -208,7 +208,7 @@ func (h *Host) read(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple
 	}
 	buf := make([]byte, size)
 	err = h.look(contextOf(t), func(ctx context.Context, l *lease) error {
-		return l.v.Target.MemoryOf(ctx, l.cpu).ReadMemory(buf, a)
+		return l.v.Target.MemoryOf(ctx, l.CPU).ReadMemory(buf, a)
 	})
 	return starlark.Bytes(buf), err
 }

@@ -21,7 +21,6 @@ import (
 	"ktrap/session/debug"
 	"ktrap/session/guest"
 	"ktrap/session/target"
-	"ktrap/session/unwind"
 )
 
 // Options adjust a run; nil means the defaults.
@@ -54,9 +53,8 @@ type Host struct {
 
 // lease is what a handler works with.
 type lease struct {
-	v     *session.Stopped
-	cpu   target.CPU
-	frame *unwind.Frame
+	v *session.Stopped
+	debug.Place
 }
 
 // Run runs a script to its end and takes its breakpoints away.
@@ -144,9 +142,9 @@ func (h *Host) look(ctx context.Context, f func(context.Context, *lease) error) 
 }
 
 func newLease(ctx context.Context, v *session.Stopped, cpu target.CPU) (*lease, error) {
-	regs, err := v.Target.Regs(ctx, cpu)
+	at, err := debug.At(ctx, v, cpu)
 	if err != nil {
 		return nil, err
 	}
-	return &lease{v: v, cpu: cpu, frame: &unwind.Frame{PC: regs.PC(), Regs: regs.CFI(), Interrupted: true}}, nil
+	return &lease{v: v, Place: at}, nil
 }

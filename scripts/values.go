@@ -24,22 +24,22 @@ var argumentRegs = []cfi.Reg{cfi.RDI, cfi.RSI, cfi.RDX, cfi.RCX, cfi.R8, cfi.R9}
 func (h *Host) newHit(ctx context.Context, l *lease, where string) starlark.Value {
 	args := make([]starlark.Value, len(argumentRegs))
 	for i, r := range argumentRegs {
-		v, _ := l.frame.Regs.Get(r)
+		v, _ := l.Frame.Regs.Get(r)
 		args[i] = starlark.MakeUint64(v)
 	}
 	regs := starlark.NewDict(int(cfi.NumRegs))
 	for r := range cfi.NumRegs {
-		if v, ok := l.frame.Regs.Get(r); ok {
+		if v, ok := l.Frame.Regs.Get(r); ok {
 			_ = regs.SetKey(starlark.String(r.String()), starlark.MakeUint64(v)) // a fresh dict takes any string
 		}
 	}
 	d := starlark.StringDict{
-		"where": starlark.String(where), "pc": starlark.MakeUint64(uint64(l.frame.PC)),
-		"cpu": starlark.MakeInt(l.cpu.Index), "args": starlark.NewList(args), "regs": regs,
+		"where": starlark.String(where), "pc": starlark.MakeUint64(uint64(l.Frame.PC)),
+		"cpu": starlark.MakeInt(l.CPU.Index), "args": starlark.NewList(args), "regs": regs,
 		"pid": starlark.None, "comm": starlark.None,
 	}
 	if w := l.v.World; w != nil {
-		if t, err := w.Kernel.Current(ctx, l.cpu); err == nil {
+		if t, err := w.Kernel.Current(ctx, l.CPU); err == nil {
 			d["pid"], d["comm"] = starlark.MakeInt(t.PID), starlark.String(t.Comm)
 		}
 	}
@@ -126,7 +126,7 @@ func (h *Host) backtrace(t *starlark.Thread, args starlark.Tuple, kw []starlark.
 	}
 	var out []starlark.Value
 	err := h.look(contextOf(t), func(ctx context.Context, l *lease) error {
-		frames, err := l.v.Frames(ctx, l.cpu)
+		frames, err := l.v.Frames(ctx, l.CPU)
 		for i := range frames {
 			for _, f := range l.v.World.ReportFrame(&frames[i], i == 0) {
 				if f.Inlined || f.Func == "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"ktrap/cmd/ktrap/terminal"
@@ -22,7 +23,10 @@ func (*attachCmd) Help() string {
   qemu-system-x86_64 -s ... &  ktrap attach vmlinux
   ktrap attach --stub unix:/tmp/gdb.sock --on warn=log
   ktrap attach -e bt -e 'print init_task.comm'
-While the terminal is open, a stock gdb may join: gdb -ex 'target remote :1235'`
+  echo dmesg | ktrap attach
+While the terminal is open, a stock gdb may join: gdb -ex 'target remote :1235'
+Commands: docs/terminal.md, or help in the terminal. With -e or a pipe the exit status
+is 1 if a command failed, 3 if a crash was caught.`
 }
 
 // Run attaches and opens the terminal.
@@ -34,6 +38,19 @@ func (c *attachCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer done()
 	o.Stub, o.Listen, o.Vmlinux = c.Stub, c.Listen, c.Vmlinux
 	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
-		return terminal.Run(ctx, s, &terminal.Options{Execute: c.Execute, Listen: c.Listen})
+		return openTerminal(ctx, s, c.Execute, c.Listen)
 	})
+}
+
+// openTerminal runs a terminal and gives its end an exit status: a person who
+// leaves is always done.
+func openTerminal(ctx context.Context, s *session.Session, execute []string, listen string) error {
+	err := terminal.Run(ctx, s, &terminal.Options{Execute: execute, Listen: listen})
+	switch {
+	case errors.Is(err, terminal.ErrFailed):
+		return &exitError{Status: exitFailed}
+	case errors.Is(err, terminal.ErrCaught):
+		return &exitError{Status: exitCrash}
+	}
+	return err
 }

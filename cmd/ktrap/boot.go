@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"ktrap/cmd/ktrap/terminal"
 	"ktrap/rsp"
 	"ktrap/session"
 )
@@ -25,6 +24,7 @@ func (*bootCmd) Help() string {
 	return `What follows -- goes to QEMU. The guest ends with ktrap.
 Examples:
   ktrap boot --lab 6.1
+  ktrap boot --lab 6.1 -e 'wait 5' -e 'info tasks'
   ktrap boot --kernel arch/x86/boot/bzImage --image disk.img --append "root=/dev/sda console=ttyS0" --classic
   ktrap boot --kernel bzImage --initrd root.cpio.gz -- -device virtio-rng-pci`
 }
@@ -57,6 +57,6 @@ func (c *bootCmd) Run(ctx context.Context, log *slog.Logger, extra passed) error
 				return err
 			}
 		}
-		return terminal.Run(ctx, s, &terminal.Options{Execute: c.Execute, Listen: c.Listen})
+		return openTerminal(ctx, s, c.Execute, c.Listen)
 	})
 }

@@ -2,11 +2,13 @@ package debug
 
 import (
 	"context"
+	"debug/dwarf"
 	"errors"
 	"fmt"
 	"slices"
 
 	"ktrap/session"
+	"ktrap/session/expr"
 	"ktrap/session/machine"
 	"ktrap/session/target"
 	"ktrap/symbols/addr"
@@ -25,6 +27,15 @@ type Breakpoint struct {
 
 	points []machine.Point
 	hooks  []*session.Hook
+	typ    dwarf.Type // of what a watchpoint watches
+	value  string     // what it was at the last look
+}
+
+// Hit is a stop at a breakpoint or watchpoint.
+type Hit struct {
+	Breakpoint
+	Old, New string // of a watchpoint
+	Err      error  // the condition could not be evaluated, which stops
 }
 
 // Break sets a breakpoint at every address that where names.
@@ -50,7 +61,7 @@ func (d *Debugger) Break(ctx context.Context, where string, temporary bool, cond
 			}
 			b.hooks = append(b.hooks, h)
 		}
-		d.points = append(d.points, b)
+		d.add(b)
 		return nil
 	})
 	return b, err
@@ -59,13 +70,19 @@ func (d *Debugger) Break(ctx context.Context, where string, temporary bool, cond
 // reached runs when a CPU is at a breakpoint and decides whether to stop. A
 // condition that cannot be evaluated stops: silence would hide the mistake.
 func (d *Debugger) reached(ctx context.Context, v *session.Stopped, cpu target.CPU, b *Breakpoint) bool {
+	var failed error
 	if b.Condition != "" {
 		yes, err := d.holds(ctx, v, cpu, b.Condition)
 		if err == nil && !yes {
 			return false
 		}
+		failed = err
 	}
+	d.mu.Lock()
 	b.Hits++
+	d.hit = &Hit{Breakpoint: *b, Err: failed}
+	d.hitEpoch = v.Target.Epoch()
+	d.mu.Unlock()
 	if b.Temporary {
 		if err := d.take(ctx, v, b); err == nil {
 			d.forget(b)
@@ -91,12 +108,13 @@ func (d *Debugger) Watch(ctx context.Context, what string) (b *Breakpoint, err e
 		}
 		b = d.newPoint(what)
 		b.Watch, b.Addrs, b.Size = true, []addr.Addr{at}, int(size)
+		b.typ, b.value = value.Type(), value.Format(nil)
 		p := machine.Point{Kind: machine.WatchWrite, Addr: at, Size: int(size)}
 		if err := v.Insert(ctx, p, machine.User); err != nil {
 			return err
 		}
 		b.points = []machine.Point{p}
-		d.points = append(d.points, b)
+		d.add(b)
 		return nil
 	})
 	return b, err
@@ -105,15 +123,23 @@ func (d *Debugger) Watch(ctx context.Context, what string) (b *Breakpoint, err e
 // maxWatch is what one hardware watchpoint covers on x86-64, in bytes.
 const maxWatch = 8
 
-// Breakpoints lists the breakpoints in the order they were set.
-func (d *Debugger) Breakpoints() []*Breakpoint { return slices.Clone(d.points) }
+// Breakpoints lists copies of the breakpoints in the order they were set.
+func (d *Debugger) Breakpoints() []Breakpoint {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]Breakpoint, len(d.points))
+	for i, b := range d.points {
+		out[i] = *b
+	}
+	return out
+}
 
 // Delete takes a breakpoint away, all of them for id 0.
 func (d *Debugger) Delete(ctx context.Context, id int) error {
 	return d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
 		var errs error
 		found := id == 0
-		for _, b := range slices.Clone(d.points) {
+		for _, b := range d.list() {
 			if id != 0 && b.ID != id {
 				continue
 			}
@@ -146,16 +172,75 @@ func (d *Debugger) take(ctx context.Context, v *session.Stopped, b *Breakpoint) 
 	return errs
 }
 
+func (d *Debugger) add(b *Breakpoint) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.points = append(d.points, b)
+}
+
+func (d *Debugger) list() []*Breakpoint {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.points)
+}
+
 func (d *Debugger) forget(b *Breakpoint) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.points = slices.DeleteFunc(d.points, func(o *Breakpoint) bool { return o == b })
 }
 
-// At finds the breakpoint that a stop at pc belongs to.
-func (d *Debugger) At(pc addr.Addr) *Breakpoint {
-	for _, b := range d.points {
-		if !b.Watch && slices.Contains(b.Addrs, pc) {
-			return b
+// Hit gives the breakpoint or watchpoint that the guest stands at, nil if none.
+func (d *Debugger) Hit(ctx context.Context) (hit *Hit, err error) {
+	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
+		stop := v.LastStop()
+		if at := addr.Addr(stop.Reply.WatchAddr); at != 0 {
+			hit = d.written(ctx, v, at)
+			return nil
 		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.hit != nil && d.hitEpoch == v.Target.Epoch() {
+			hit = d.hit
+		}
+		return nil
+	})
+	return hit, err
+}
+
+// written finds the watchpoint at an address and reads what is there now, once
+// per stop.
+func (d *Debugger) written(ctx context.Context, v *session.Stopped, at addr.Addr) *Hit {
+	for _, b := range d.list() {
+		if !b.Watch || at < b.Addrs[0] || at >= b.Addrs[0]+addr.Addr(b.Size) {
+			continue
+		}
+		d.mu.Lock()
+		seen := d.hit
+		if d.hitEpoch != v.Target.Epoch() {
+			seen = nil
+		}
+		d.mu.Unlock()
+		if seen != nil {
+			return seen
+		}
+		now := expr.At(b.typ, b.Addrs[0]).In(Env(ctx, v, d.place())).Format(nil)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		b.Hits++
+		d.hit, d.hitEpoch = &Hit{Breakpoint: *b, Old: b.value, New: now}, v.Target.Epoch()
+		b.value = now
+		return d.hit
 	}
 	return nil
+}
+
+// breaksAt reports whether a breakpoint of this person is at pc.
+func (d *Debugger) breaksAt(pc addr.Addr) bool {
+	for _, b := range d.list() {
+		if !b.Watch && slices.Contains(b.Addrs, pc) {
+			return true
+		}
+	}
+	return false
 }

@@ -8,7 +8,6 @@ import (
 	"ktrap/session/disasm"
 	"ktrap/session/kernel"
 	"ktrap/session/report"
-	"ktrap/session/target"
 	"ktrap/symbols"
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
@@ -54,25 +53,44 @@ type Listing struct {
 	Lines    []symbols.SourceLine
 }
 
-// Source gives the text around the selected level's line, n lines on each side.
+// Source gives the text around a place, n lines on each side: that of the
+// selected level for an empty where, else as Resolve takes it.
 // Errors: wraps symbols.ErrNoSource; the location is known all the same.
-func (d *Debugger) Source(ctx context.Context, n int) (out Listing, err error) {
+func (d *Debugger) Source(ctx context.Context, where string, n int) (out Listing, err error) {
 	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
 		w, err := v.Kernel()
 		if err != nil {
 			return err
 		}
-		l := d.levels[d.level]
-		first := d.level
-		for first > 0 && d.levels[first-1].Phys == l.Phys {
-			first--
+		at := d.place()
+		pc, level := at.Frame.LookupPC(), at.Inline
+		if where != "" {
+			places, err := d.Resolve(ctx, v, where)
+			if err != nil {
+				return err
+			}
+			pc, level = places[0], 0
 		}
-		levels, reason := w.Symbols.Locate(d.frame().LookupPC())
-		if d.level-first >= len(levels) {
-			return fmt.Errorf("list %v: %v", addr.Addr(l.Addr), reason)
+		levels, reason := w.Symbols.Locate(pc)
+		if level >= len(levels) {
+			return fmt.Errorf("list %v: %v", pc, reason)
 		}
-		out.Location = levels[d.level-first]
+		out.Location = levels[level]
 		out.Lines, err = v.SourceAround(out.Location, n)
+		return err
+	})
+	return out, err
+}
+
+// SourceOf gives the text around a location, n lines on each side.
+// Errors: wraps symbols.ErrNoSource.
+func (d *Debugger) SourceOf(ctx context.Context, l symbols.Location, n int) (out Listing, err error) {
+	err = d.do(ctx, func(_ context.Context, v *session.Stopped) error {
+		if _, err := v.Kernel(); err != nil {
+			return err
+		}
+		out.Location = l
+		out.Lines, err = v.SourceAround(l, n)
 		return err
 	})
 	return out, err
@@ -122,18 +140,82 @@ func (d *Debugger) Examine(ctx context.Context, what string, n int) (at addr.Add
 		if err != nil {
 			return err
 		}
+		p := d.place()
 		at, out = addr.Addr(raw), make([]byte, n)
-		return d.memory(ctx, v).ReadMemory(out, at)
+		return p.memory(ctx, v).ReadMemory(out, at)
 	})
 	return at, out, err
 }
 
-// memory is guest memory as the selected CPU sees it.
-func (d *Debugger) memory(ctx context.Context, v *session.Stopped) target.Memory {
-	if d.task != nil {
-		return v.Target.Memory(ctx)
-	}
-	return v.Target.MemoryOf(ctx, d.cpu)
+// Symbol names what lies at an address, func+0x10 [module]; empty if nothing does.
+func (d *Debugger) Symbol(a addr.Addr) (name string) {
+	_ = d.S.Do(context.Background(), func(_ context.Context, v *session.Stopped) error {
+		if v.World != nil {
+			name = v.World.SymbolName(a)
+		}
+		return nil
+	})
+	return name
+}
+
+// Code lists n instructions at what an expression gives.
+func (d *Debugger) Code(ctx context.Context, what string, n int) (out []disasm.Instruction, err error) {
+	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
+		w, err := v.Kernel()
+		if err != nil {
+			return err
+		}
+		value, err := d.evalIn(ctx, v, what)
+		if err != nil {
+			return err
+		}
+		raw, err := value.Uint()
+		if err != nil {
+			return err
+		}
+		at, place := addr.Addr(raw), d.place()
+		code := make([]byte, n*maxInstruction)
+		for err = place.memory(ctx, v).ReadMemory(code, at); err != nil && len(code) > 1; {
+			code = code[:len(code)/2] // it may end before unmapped memory
+			err = place.memory(ctx, v).ReadMemory(code, at)
+		}
+		if err != nil {
+			return err
+		}
+		out = disasm.Disassemble(code, at, at, w.SymbolName)
+		for i := range out {
+			out[i].Marked = out[i].Addr == place.Frame.PC
+		}
+		out = out[:min(n, len(out))]
+		return nil
+	})
+	return out, err
+}
+
+// Kernel is what is known of the running kernel as a whole.
+type Kernel struct {
+	Release, BuildID, How string // How the slide was found
+	Slide                 addr.Slide
+	CPUs, Modules         int
+	Vmlinux               string
+}
+
+// Kernel describes the running kernel.
+func (d *Debugger) Kernel(ctx context.Context) (out Kernel, err error) {
+	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
+		w, err := v.Kernel()
+		if err != nil {
+			return err
+		}
+		cpus, err := v.Target.CPUs(ctx)
+		k := w.Kernel
+		out = Kernel{
+			Release: k.Release, BuildID: k.BuildID, How: fmt.Sprint(k.How), Slide: k.Slide,
+			CPUs: len(cpus), Modules: len(w.Symbols.Modules()), Vmlinux: w.Symbols.Vmlinux().Path(),
+		}
+		return err
+	})
+	return out, err
 }
 
 // Tasks lists the guest's tasks.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"ktrap/session"
 	"ktrap/session/kernel"
@@ -18,7 +19,8 @@ import (
 )
 
 // Debugger is one person's view of a session: what is selected, and their
-// breakpoints. It is not safe for concurrent use.
+// breakpoints. It is not safe for concurrent use; Complete alone may be called
+// at any time.
 type Debugger struct {
 	S *session.Session
 
@@ -30,8 +32,14 @@ type Debugger struct {
 	level  int
 	walk   error // why the stack ended early
 
-	points []*Breakpoint
 	nextID int
+
+	// A hit is looked at by the session's worker, also while another client
+	// has the guest.
+	mu       sync.Mutex
+	points   []*Breakpoint
+	hit      *Hit   // the last one
+	hitEpoch uint64 // of its stop
 }
 
 // Level is one line of a backtrace: a physical frame, or a function inlined
@@ -67,6 +75,7 @@ func (d *Debugger) sync(ctx context.Context, v *session.Stopped) error {
 	if err != nil {
 		return err
 	}
+	d.refresh(ctx, v)
 	d.cpu, d.task = cpu, nil
 	if err := d.load(ctx, v); err != nil {
 		return err
@@ -75,6 +84,14 @@ func (d *Debugger) sync(ctx context.Context, v *session.Stopped) error {
 		d.selectFault(stop.Crash)
 	}
 	return nil
+}
+
+// refresh learns of modules that came or went while the guest ran. A list that
+// cannot be read leaves what was known.
+func (d *Debugger) refresh(ctx context.Context, v *session.Stopped) {
+	if v.World != nil {
+		_ = v.RefreshModules(ctx)
+	}
 }
 
 // load unwinds what is selected.

@@ -7,12 +7,11 @@ import (
 	"strings"
 
 	"ktrap/session/report"
-	"ktrap/symbols/addr"
 )
 
 func kernelCommands() []command {
 	return []command{
-		{names: []string{"info"}, args: "threads|tasks|modules|registers|breakpoints", help: "what there is", run: info},
+		{names: []string{"info"}, args: "SUBJECT", help: "locals, args, registers, breakpoints, cpus, tasks, modules, symbol EXPR, kernel", run: info},
 		{names: []string{"dmesg"}, args: "[N]", help: "the kernel's log, or its last N lines", run: dmesg},
 	}
 }
@@ -26,20 +25,86 @@ func sessionCommands() []command {
 	}
 }
 
-func info(ctx context.Context, t *Terminal, args string) error {
-	subjects := []struct {
-		name string
-		run  func(context.Context, *Terminal, string) error
-	}{
-		{"threads", infoCPUs}, {"cpus", infoCPUs}, {"tasks", infoTasks}, {"modules", infoModules},
-		{"registers", registers}, {"breakpoints", listBreaks},
+// subject is what info can tell about.
+type subject struct {
+	name, help string
+	run        func(context.Context, *Terminal, string) error
+}
+
+func subjects() []subject {
+	return []subject{
+		{"locals", "parameters and local variables of the selected frame", infoLocals(false)},
+		{"args", "its parameters", infoLocals(true)},
+		{"registers", "its registers", registers},
+		{"breakpoints", "breakpoints and watchpoints", listBreaks},
+		{"cpus", "CPUs and what they run", infoCPUs},
+		{"threads", "the same", infoCPUs},
+		{"tasks", "all tasks; info tasks TEXT: those whose name has it", infoTasks},
+		{"modules", "modules, where they lie, and the file of their symbols", infoModules},
+		{"symbol", "info symbol EXPR: what lies at an address", infoSymbol},
+		{"kernel", "release, slide, build-id", infoKernel},
 	}
-	for _, s := range subjects {
-		if args != "" && strings.HasPrefix(s.name, args) {
-			return s.run(ctx, t, "")
+}
+
+func info(ctx context.Context, t *Terminal, args string) error {
+	name, rest, _ := strings.Cut(args, " ")
+	for _, s := range subjects() {
+		if name != "" && strings.HasPrefix(s.name, name) {
+			return s.run(ctx, t, strings.TrimSpace(rest))
 		}
 	}
-	return fmt.Errorf("info %q: want threads, tasks, modules, registers or breakpoints", args)
+	var names []string
+	for _, s := range subjects() {
+		names = append(names, s.name)
+	}
+	return fmt.Errorf("info %s: want one of %s", args, strings.Join(names, ", "))
+}
+
+func infoLocals(onlyParams bool) func(context.Context, *Terminal, string) error {
+	return func(ctx context.Context, t *Terminal, _ string) error {
+		vars, err := t.dbg.Locals(ctx)
+		if err != nil {
+			return err
+		}
+		shown := 0
+		for _, v := range vars {
+			if onlyParams && !v.Param {
+				continue
+			}
+			t.printf("%s = %s\n", v.Name, block(v.Text))
+			shown++
+		}
+		if shown == 0 {
+			t.printf("none\n")
+		}
+		return nil
+	}
+}
+
+func infoSymbol(ctx context.Context, t *Terminal, args string) error {
+	if args == "" {
+		return errors.New("info symbol what? e.g. info symbol $rip")
+	}
+	at, _, err := t.dbg.Examine(ctx, args, 0)
+	if err != nil {
+		return err
+	}
+	name := t.dbg.Symbol(at)
+	if name == "" {
+		return fmt.Errorf("no symbol covers %v", at)
+	}
+	t.printf("%s\n", t.colors.fn(name))
+	return nil
+}
+
+func infoKernel(ctx context.Context, t *Terminal, _ string) error {
+	k, err := t.dbg.Kernel(ctx)
+	if err != nil {
+		return err
+	}
+	t.printf("Linux %s\nslide %v (found by %s)\nbuild-id %s\nvmlinux %s\n%d CPUs, %d modules\n",
+		k.Release, k.Slide, k.How, k.BuildID, k.Vmlinux, k.CPUs, k.Modules)
+	return nil
 }
 
 func infoCPUs(ctx context.Context, t *Terminal, _ string) error {
@@ -48,7 +113,7 @@ func infoCPUs(ctx context.Context, t *Terminal, _ string) error {
 		return err
 	}
 	for _, c := range cpus {
-		mark := "  "
+		mark := ink("  ")
 		if c.Selected {
 			mark = t.colors.ok("=>")
 		}
@@ -64,10 +129,16 @@ func infoCPUs(ctx context.Context, t *Terminal, _ string) error {
 	return nil
 }
 
-func infoTasks(ctx context.Context, t *Terminal, _ string) error {
+func infoTasks(ctx context.Context, t *Terminal, args string) error {
 	tasks, err := t.dbg.Tasks(ctx)
 	t.printf("%s\n", t.colors.head(fmt.Sprintf("%7s %7s %s %3s %-18s %s", "PID", "TGID", "S", "CPU", "COMM", "TASK")))
 	for _, k := range tasks {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !strings.Contains(k.Comm, args) {
+			continue
+		}
 		comm := k.Comm
 		if k.Kthread {
 			comm = "[" + comm + "]"
@@ -87,7 +158,7 @@ func infoModules(ctx context.Context, t *Terminal, _ string) error {
 		if m.Image != nil {
 			path = m.Image.Path()
 		}
-		t.printf("%-20s %v  %s\n", m.Name, addr.Addr(m.Sections[".text"]), t.colors.dim(path))
+		t.printf("%-20s %v  %s\n", m.Name, m.Sections[".text"], t.colors.dim(path))
 	}
 	return nil
 }
@@ -106,7 +177,10 @@ func dmesg(ctx context.Context, t *Terminal, args string) error {
 		lines = lines[len(lines)-n:]
 	}
 	for _, l := range lines {
-		t.printf("%s\n", l)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t.printf("%s\n", block(l))
 	}
 	return nil
 }
@@ -127,14 +201,19 @@ func showReport(ctx context.Context, t *Terminal, _ string) error {
 
 func monitor(ctx context.Context, t *Terminal, args string) error {
 	out, err := t.dbg.Monitor(ctx, args)
-	t.printf("%s", out)
+	t.printf("%s", block(strings.ReplaceAll(out, "\r", "")))
 	return err
 }
 
 func help(_ context.Context, t *Terminal, _ string) error {
-	t.printf("%s\nAn empty line repeats run and frame commands. Ctrl-C interrupts the guest.\n", Help())
+	t.printf("%s\n%s\n", block(Help()), block(notes))
 	return nil
 }
+
+// notes follow the table in help and in the docs.
+const notes = `The beginning of a name is enough where it is unambiguous. An empty line repeats the
+last command if it is one that goes on. Ctrl-C stops the guest, a step, or a long list;
+it never ends ktrap.`
 
 func quit(_ context.Context, t *Terminal, _ string) error {
 	t.quit = true

@@ -5,18 +5,18 @@ import "github.com/fatih/color"
 // palette is how the terminal colours things; off, it colours nothing.
 type palette struct {
 	on                           bool
-	fn, file, bad, dim, head, ok func(...any) string
+	fn, file, bad, dim, head, ok func(string) ink
 }
 
 func newPalette(on bool) palette {
-	paint := func(a ...color.Attribute) func(...any) string {
+	paint := func(a ...color.Attribute) func(string) ink {
 		c := color.New(a...)
 		if on {
 			c.EnableColor()
 		} else {
 			c.DisableColor()
 		}
-		return c.SprintFunc()
+		return func(s string) ink { return ink(c.Sprint(clean(s, "\n\t"))) }
 	}
 	return palette{
 		on: on,

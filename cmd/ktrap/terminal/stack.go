@@ -16,7 +16,7 @@ func stack() []command {
 		{names: []string{"frame", "f"}, args: "[N]", help: "select a frame", run: selectFrame},
 		{names: []string{"up"}, args: "[N]", help: "select the caller", again: true, run: moveFrame(1)},
 		{names: []string{"down"}, args: "[N]", help: "select the callee", again: true, run: moveFrame(-1)},
-		{names: []string{"thread", "cpu"}, args: "N", help: "select a CPU", run: selectCPU},
+		{names: []string{"cpu", "thread"}, args: "N", help: "select a CPU, as info cpus numbers them", run: selectCPU},
 		{names: []string{"task"}, args: "PID", help: "select a task, running or not", run: selectTask},
 	}
 }
@@ -25,11 +25,14 @@ func backtrace(ctx context.Context, t *Terminal, _ string) error {
 	levels, selected, err := t.dbg.Backtrace(ctx)
 	on := ""
 	for i, l := range levels {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if l.Context != on && l.Context != "" {
 			on = l.Context
 			t.printf("%s\n", t.colors.dim("<"+on+">"))
 		}
-		mark := "  "
+		mark := ink("  ")
 		if i == selected {
 			mark = t.colors.ok("=>")
 		}
@@ -50,14 +53,13 @@ func (t *Terminal) showLevel(n int, l debug.Level) {
 		t.printf("%#x %s\n", uint64(l.Addr), t.colors.dim(l.Note))
 		return
 	}
-	name := t.colors.fn(l.Func)
+	t.printf("%s", t.colors.fn(l.Func))
 	if !l.Inlined {
-		name += fmt.Sprintf("+%#x/%#x", l.Offset, l.Size)
+		t.printf("+%#x/%#x", l.Offset, l.Size)
 	}
 	if l.Module != "" {
-		name += " [" + l.Module + "]"
+		t.printf(" [%s]", l.Module)
 	}
-	t.printf("%s", name)
 	if l.Inlined {
 		t.printf(" %s", t.colors.dim("[inline]"))
 	}
@@ -82,9 +84,15 @@ func selectFrame(ctx context.Context, t *Terminal, args string) error {
 	if err != nil {
 		return err
 	}
-	t.showLevel(n, l)
-	t.showLine(ctx)
+	t.showSelected(ctx, l)
 	return nil
+}
+
+// showSelected prints the level that was just selected.
+func (t *Terminal) showSelected(ctx context.Context, l debug.Level) {
+	t.listed.Line = 0
+	t.showLevel(t.dbg.Number(), l)
+	t.showLine(ctx)
 }
 
 func moveFrame(by int) func(context.Context, *Terminal, string) error {
@@ -97,22 +105,21 @@ func moveFrame(by int) func(context.Context, *Terminal, string) error {
 		if err != nil {
 			return err
 		}
-		t.showLevel(t.dbg.Number(), l)
-		t.showLine(ctx)
+		t.showSelected(ctx, l)
 		return nil
 	}
 }
 
 func selectCPU(ctx context.Context, t *Terminal, args string) error {
-	n, err := count(args, 0)
+	n, err := strconv.Atoi(args)
 	if err != nil {
-		return err
+		return fmt.Errorf("cpu %q: want a number; info cpus lists them", args)
 	}
 	l, err := t.dbg.SelectCPU(ctx, n)
 	if err != nil {
 		return err
 	}
-	t.showLevel(0, l)
+	t.showSelected(ctx, l)
 	return nil
 }
 
@@ -125,7 +132,7 @@ func selectTask(ctx context.Context, t *Terminal, args string) error {
 	if err != nil {
 		return err
 	}
-	t.showLevel(0, l)
+	t.showSelected(ctx, l)
 	return nil
 }
 

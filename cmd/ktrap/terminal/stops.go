@@ -22,7 +22,7 @@ func stops() []command {
 
 func setBreak(temporary bool) func(context.Context, *Terminal, string) error {
 	return func(ctx context.Context, t *Terminal, args string) error {
-		where, condition, _ := strings.Cut(args, " if ")
+		where, condition, _ := cutCondition(args)
 		if where = strings.TrimSpace(where); where == "" {
 			l, err := t.dbg.Selected(ctx)
 			if err != nil {
@@ -37,6 +37,14 @@ func setBreak(temporary bool) func(context.Context, *Terminal, string) error {
 		t.showBreak(b)
 		return nil
 	}
+}
+
+// cutCondition splits WHERE if EXPR.
+func cutCondition(args string) (where, condition string, found bool) {
+	if rest, ok := strings.CutPrefix(args, "if "); ok {
+		return "", rest, true
+	}
+	return strings.Cut(args, " if ")
 }
 
 func setWatch(ctx context.Context, t *Terminal, args string) error {
@@ -56,8 +64,8 @@ func listBreaks(_ context.Context, t *Terminal, _ string) error {
 	if len(list) == 0 {
 		t.printf("no breakpoints\n")
 	}
-	for _, b := range list {
-		t.showBreak(b)
+	for i := range list {
+		t.showBreak(&list[i])
 	}
 	return nil
 }
@@ -82,8 +90,15 @@ func (t *Terminal) showBreak(b *debug.Breakpoint) {
 		kind = "temporary breakpoint"
 	}
 	t.printf("%s %d: %s", kind, b.ID, b.Where)
-	for _, a := range b.Addrs {
-		t.printf(" %s", t.colors.dim(a.String()))
+	for i, a := range b.Addrs {
+		if i == maxPlaces {
+			t.printf(" and %d more places", len(b.Addrs)-i)
+			break
+		}
+		t.printf(" at %s", t.colors.dim(a.String()))
+		if name := t.dbg.Symbol(a); name != b.Where {
+			t.printf(" %s", t.colors.fn(name))
+		}
 	}
 	if b.Condition != "" {
 		t.printf(" if %s", b.Condition)
@@ -93,3 +108,6 @@ func (t *Terminal) showBreak(b *debug.Breakpoint) {
 	}
 	t.printf("\n")
 }
+
+// maxPlaces is how many places of one breakpoint are shown.
+const maxPlaces = 4

@@ -83,7 +83,7 @@ func Help() string {
 	return b.String()
 }
 
-// complete offers command names, and symbols for commands that take one.
+// complete offers command names, subjects of info, and symbols.
 func (t *Terminal) complete(ctx context.Context, line string) []string {
 	name, rest, hasArgs := strings.Cut(line, " ")
 	var out []string
@@ -97,7 +97,15 @@ func (t *Terminal) complete(ctx context.Context, line string) []string {
 		}
 		return out
 	}
-	i := strings.LastIndexAny(rest, " &*(+-") + 1
+	if c, err := find(name); err == nil && c.names[0] == "info" && !strings.Contains(rest, " ") {
+		for _, s := range subjects() {
+			if strings.HasPrefix(s.name, rest) {
+				out = append(out, name+" "+s.name)
+			}
+		}
+		return out
+	}
+	i := strings.LastIndexAny(rest, " &*(+-!~") + 1
 	if rest[i:] == "" {
 		return nil
 	}

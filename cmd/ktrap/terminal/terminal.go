@@ -1,5 +1,9 @@
 // Package terminal is the command line in which a person works at a stopped
 // guest. It reads lines, calls session/debug, and prints; it decides nothing.
+//
+// Lines come from a person at a terminal, from -e, or from a pipe. Only the
+// person is waited for: a guest that runs when the terminal opens is left
+// running for the others.
 package terminal
 
 import (
@@ -9,15 +13,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 
 	"github.com/fatih/color"
-	"github.com/go-delve/liner"
+	"golang.org/x/term"
 
+	"ktrap/rsp"
 	"ktrap/session"
 	"ktrap/session/debug"
-	"ktrap/session/report"
+	"ktrap/symbols"
+	"ktrap/symbols/addr"
 )
 
 // Options adjust a terminal; nil means interactive, on standard input and output.
@@ -25,125 +30,94 @@ type Options struct {
 	Execute []string  // run these commands, then end
 	Listen  string    // where gdb may connect, for the greeting
 	Out     io.Writer // nil: standard output
-	In      io.Reader // nil: standard input; a reader that is no terminal is a script
+	In      io.Reader // nil: standard input; anything but a terminal is a script
 }
 
 // Terminal is one person at one session.
 type Terminal struct {
+	in     io.Reader
 	out    io.Writer
 	colors palette
 	dbg    *debug.Debugger
 	s      *session.Session
-	line   *liner.State // nil when not interactive
-	last   string       // repeated by an empty line
+	person bool   // somebody types, as opposed to -e and pipes
+	last   string // repeated by an empty line
 	quit   bool
+	caught bool // a crash was caught
 	events <-chan session.Event
+
+	examined addr.Addr        // where x goes on
+	listed   symbols.Location // where list goes on; the zero value: at the selection
 }
 
-// errFailed says that a command of Execute failed; the message was printed.
-var errFailed = errors.New("a command failed")
+// How a terminal without a person ends.
+var (
+	ErrFailed = errors.New("a command failed")   // its message was printed
+	ErrCaught = errors.New("a crash was caught") // and every command succeeded
+)
 
-// Run opens the terminal and returns when the person leaves or the stub is gone.
+// Run opens the terminal and returns when the person leaves, the commands are
+// done, or the stub is gone.
+// Errors: ErrFailed, ErrCaught, rsp.ErrClosed.
 func Run(ctx context.Context, s *session.Session, o *Options) error {
 	if o == nil {
 		o = &Options{}
 	}
-	t := &Terminal{out: o.Out, s: s, dbg: debug.New(s)}
+	t := &Terminal{in: o.In, out: o.Out, s: s, dbg: debug.New(s)}
+	t.person = len(o.Execute) == 0 && o.In == nil && o.Out == nil && isTerminal(os.Stdin) && isTerminal(os.Stdout)
+	t.colors = newPalette(!color.NoColor && o.Out == nil && isTerminal(os.Stdout))
+	if t.in == nil {
+		t.in = os.Stdin
+	}
 	if t.out == nil {
 		t.out = os.Stdout
 	}
-	t.colors = newPalette(!color.NoColor && o.Out == nil)
 	events, unsubscribe := s.Subscribe()
 	defer unsubscribe()
 	t.events = events
-	t.greet(ctx, o.Listen)
-	if len(o.Execute) > 0 {
-		return t.execute(ctx, o.Execute)
+	defer holdInterrupts()()
+	if t.person {
+		return t.interact(ctx, o.Listen)
 	}
-	return t.interact(ctx)
+	return t.batch(ctx, o)
 }
 
-func (t *Terminal) printf(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// greet shows where the guest stands, the crash first if it stands at one.
-func (t *Terminal) greet(ctx context.Context, listen string) {
-	if listen != "" {
-		t.printf("gdb may join: gdb -ex 'target remote %s'\n", listen)
-	}
-	stop, err := t.s.Wait(ctx)
-	if err != nil {
-		t.fail(err)
-		return
-	}
-	t.showStop(ctx, stop)
+// holdInterrupts keeps a Ctrl-C that meets no command from ending ktrap, until
+// the function that it returns is called.
+func holdInterrupts() func() {
+	c := make(chan os.Signal, 1) // never read: it only has to be there
+	signal.Notify(c, os.Interrupt)
+	return func() { signal.Stop(c) }
 }
 
-func (t *Terminal) execute(ctx context.Context, commands []string) error {
-	for _, c := range commands {
-		if err := t.do(ctx, c); err != nil {
-			return errFailed
-		}
-		if t.quit {
-			break
-		}
-	}
-	return nil
+// interruptible ends a context at Ctrl-C.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt)
 }
 
-const prompt = "(ktrap) "
-
-// interact reads lines until quit or the end of input.
-func (t *Terminal) interact(ctx context.Context) error {
-	t.line = liner.NewLiner()
-	defer t.line.Close()
-	t.line.SetCtrlCAborts(true)
-	t.line.SetCompleter(func(line string) []string { return t.complete(ctx, line) })
-	history := historyFile()
-	t.loadHistory(history)
-	defer t.saveHistory(history)
-	for !t.quit {
-		t.drain()
-		text, err := t.line.Prompt(prompt)
-		switch {
-		case errors.Is(err, liner.ErrPromptAborted):
-			continue
-		case err != nil:
-			t.printf("\n")
-			return nil // end of input
-		}
-		if text = strings.TrimSpace(text); text == "" {
-			text = t.last
-		} else {
-			t.line.AppendHistory(text)
-		}
-		t.last = repeatable(text)
-		_ = t.do(ctx, text) // the message was printed, the person is here
-		if ctx.Err() != nil {
-			return nil
-		}
-	}
-	return nil
-}
-
-// do runs one line; Ctrl-C ends the command, never the terminal.
+// do runs one line; Ctrl-C ends the command, never the terminal. The error has
+// been shown.
 func (t *Terminal) do(ctx context.Context, text string) error {
 	name, args, _ := strings.Cut(text, " ")
-	if name == "" {
+	if name == "" || strings.HasPrefix(name, "#") {
 		return nil
 	}
 	name, args = splitFormat(name, args)
 	c, err := find(name)
+	if err == nil {
+		ctx, stop := interruptible(ctx)
+		err = c.run(ctx, t, strings.TrimSpace(args))
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%s: interrupted", c.names[0])
+		}
+		stop()
+	}
 	if err != nil {
 		t.fail(err)
-		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	if err := c.run(ctx, t, strings.TrimSpace(args)); err != nil {
-		t.fail(err)
-		return err
-	}
-	return nil
+	return err
 }
 
 // splitFormat moves gdb's /FORMAT from the command to its arguments.
@@ -154,84 +128,15 @@ func splitFormat(name, args string) (string, string) {
 	return name, args
 }
 
+// fail shows an error, with what to do about it where that is known.
 func (t *Terminal) fail(err error) {
 	t.printf("%s\n", t.colors.bad(err.Error()))
-}
-
-// drain prints what happened while the person was thinking.
-func (t *Terminal) drain() {
-	for {
-		select {
-		case e := <-t.events:
-			t.showEvent(e)
-		default:
-			return
-		}
+	switch {
+	case errors.Is(err, rsp.ErrRunning):
+		t.printf("%s\n", t.colors.dim("`wait` waits until it stops, `interrupt` stops it"))
+	case errors.Is(err, session.ErrNoKernel):
+		t.printf("%s\n", t.colors.dim("`continue` lets it boot; the traps are armed by themselves"))
+	case errors.Is(err, symbols.ErrNoSource):
+		t.printf("%s\n", t.colors.dim("--source-dir or --substitute-path say where sources are; `ktrap lab source` fetches those of a lab kernel"))
 	}
-}
-
-func (t *Terminal) showEvent(e session.Event) {
-	switch e.Kind {
-	case session.TrapHit:
-		if !e.Shown {
-			t.printf("%s %s\n", t.colors.dim("[log]"), e.Crash.Report.Title)
-		}
-	case session.Reported:
-		t.printf("%s %s\n", t.colors.dim("report:"), e.Path)
-	default:
-		t.printf("%s\n", t.colors.dim(e.Text))
-	}
-}
-
-// showStop prints why the guest stands.
-func (t *Terminal) showStop(ctx context.Context, stop session.Stop) {
-	t.drain()
-	if stop.Crash != nil {
-		if err := report.Text(t.out, stop.Crash.Report, &report.TextOptions{Color: t.colors.on}); err != nil {
-			t.fail(err)
-		}
-		return
-	}
-	l, err := t.dbg.Selected(ctx)
-	if err != nil {
-		t.fail(err)
-		return
-	}
-	if b := t.dbg.At(stop.PC); b != nil {
-		t.printf("breakpoint %d, ", b.ID)
-	}
-	t.showLevel(t.dbg.Number(), l)
-	t.showLine(ctx)
-}
-
-// historyFile is where lines are kept, "" if there is no place.
-func historyFile() string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "ktrap", "history")
-}
-
-func (t *Terminal) loadHistory(path string) {
-	f, err := os.Open(path)
-	if err != nil {
-		return // the first time
-	}
-	defer f.Close()
-	if _, err := t.line.ReadHistory(f); err != nil {
-		t.fail(fmt.Errorf("read history: %w", err))
-	}
-}
-
-func (t *Terminal) saveHistory(path string) {
-	if path == "" || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return // history is a comfort
-	}
-	defer f.Close()
-	_, _ = t.line.WriteHistory(f)
 }

@@ -1,0 +1,65 @@
+package terminal
+
+import (
+	"bufio"
+	"context"
+	"strings"
+)
+
+// batch runs commands that nobody types: those of -e, else the lines of a pipe.
+// The first one that fails ends it.
+func (t *Terminal) batch(ctx context.Context, o *Options) error {
+	t.greet(ctx)
+	next, failed := t.lines(o)
+	for line := range next {
+		t.drain()
+		if err := t.do(ctx, strings.TrimSpace(line)); err != nil {
+			t.drain()
+			return ErrFailed
+		}
+		if t.quit || ctx.Err() != nil {
+			break
+		}
+	}
+	t.drain()
+	switch err := failed(); {
+	case err != nil:
+		return err
+	case t.caught:
+		return ErrCaught
+	}
+	return nil
+}
+
+// lines gives the commands, and after them why there are no more.
+func (t *Terminal) lines(o *Options) (next func(yield func(string) bool), failed func() error) {
+	if len(o.Execute) > 0 {
+		return func(yield func(string) bool) {
+			for _, line := range o.Execute {
+				if !yield(line) {
+					return
+				}
+			}
+		}, func() error { return nil }
+	}
+	in := bufio.NewScanner(t.in)
+	return func(yield func(string) bool) {
+		for in.Scan() && yield(in.Text()) {
+		}
+	}, in.Err
+}
+
+// greet shows where the guest stands, the crash first if it stands at one.
+func (t *Terminal) greet(ctx context.Context) {
+	if t.s.Running() {
+		t.drain()
+		t.printf("%s\n", t.colors.dim("the guest runs"))
+		return
+	}
+	stop, err := t.dbg.Wait(ctx)
+	if err != nil {
+		t.fail(err)
+		return
+	}
+	t.showStop(ctx, stop)
+}

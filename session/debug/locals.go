@@ -1,0 +1,139 @@
+package debug
+
+import (
+	"context"
+	"debug/dwarf"
+
+	"ktrap/session"
+	"ktrap/session/expr"
+	"ktrap/session/unwind"
+	"ktrap/symbols"
+	"ktrap/symbols/addr"
+	"ktrap/symbols/types"
+)
+
+// Variable is a parameter or local variable with its value as gdb prints it.
+type Variable struct {
+	Name  string
+	Param bool
+	Text  string
+}
+
+// Locals lists the parameters and local variables of the selected level.
+// Errors: wraps types.ErrNotFound or types.ErrNoDebugInfo where none are known.
+func (d *Debugger) Locals(ctx context.Context) (out []Variable, err error) {
+	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
+		if _, err := v.Kernel(); err != nil {
+			return err
+		}
+		env := Env(ctx, v, d.place())
+		l, err := env.Scope.(*scope).find()
+		if err != nil {
+			return err
+		}
+		for i, value := range l.Values() {
+			at := &l.Scope.Vars[i]
+			out = append(out, Variable{Name: at.Name, Param: at.Param, Text: value.In(env).Format(nil)})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// local finds a name among the variables of the place's function.
+// Errors: wraps types.ErrNotFound.
+func (s *scope) local(name string) (expr.Value, error) {
+	l, err := s.find()
+	if err != nil {
+		return expr.Value{}, types.ErrNotFound // globals are still there
+	}
+	return l.Lookup(name)
+}
+
+// find describes the variables of the place's function, once.
+func (s *scope) find() (*expr.Locals, error) {
+	if s.locals != nil {
+		return s.locals, nil
+	}
+	f, syms := s.place.Frame, s.v.World.Symbols
+	im, link, ok := syms.Home(f.LookupPC())
+	if !ok {
+		return nil, types.ErrNotFound
+	}
+	scopes, err := im.Types().Scopes(link)
+	if err != nil {
+		return nil, err
+	}
+	if s.place.Inline >= len(scopes) {
+		return nil, types.ErrNotFound
+	}
+	s.locals = &expr.Locals{
+		Scope: scopes[s.place.Inline],
+		Frame: &types.Frame{
+			Regs: &f.Regs, CFA: s.cfa(), Memory: s.mem,
+			Run: func(a addr.LinkAddr) addr.Addr {
+				at, _ := syms.Place(im, a) // 0 is read as an error by whoever uses it
+				return at
+			},
+		},
+	}
+	return s.locals, nil
+}
+
+// cfa gives the frame's CFA; a place that is only registers has none yet.
+func (s *scope) cfa() addr.Addr {
+	f := s.place.Frame
+	if f.CFA != 0 || s.place.Task != nil {
+		return f.CFA
+	}
+	u := *s.v.World.Unwinder
+	for first, err := range u.FramesFrom(unwind.Frame{PC: f.PC, Regs: f.Regs, Interrupted: true}, s.mem) {
+		if err != nil {
+			break
+		}
+		return first.CFA
+	}
+	return 0
+}
+
+// typesOf are the types of the kernel, then those of its modules.
+func typesOf(w *session.World) expr.Types {
+	all := typeSets{w.Symbols.Vmlinux()}
+	for _, m := range w.Symbols.Modules() {
+		if m.Image != nil {
+			all = append(all, m.Image)
+		}
+	}
+	return all
+}
+
+// typeSets asks images in turn.
+type typeSets []*symbols.Image
+
+// TypeByName gives the type of the first image that has it.
+func (s typeSets) TypeByName(name string) (t dwarf.Type, err error) {
+	var first error
+	for _, im := range s {
+		if t, err = im.Types().TypeByName(name); err == nil {
+			return t, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// Complete gives the definition that the first image has.
+func (s typeSets) Complete(t dwarf.Type) (full dwarf.Type, err error) {
+	var first error
+	for _, im := range s {
+		if full, err = im.Types().Complete(t); err == nil {
+			return full, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}

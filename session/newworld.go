@@ -45,7 +45,6 @@ func (v *Stopped) RefreshModules(ctx context.Context) error {
 type part struct {
 	mod  *symbols.Module
 	orc  cfi.Table
-	cfi  *cfi.DebugFrame
 	text []symbols.Range
 }
 
@@ -64,7 +63,7 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 		return w, nil
 	}
 	next := &World{Kernel: w.Kernel, finder: w.finder, parts: make(map[string]part), modules: print.String()}
-	var areasORC, areasCFI []unwind.Area
+	var areasORC []unwind.Area
 	var placed []*symbols.Module
 	for i := range mods {
 		key := fmt.Sprintf("%s@%x", mods[i].Name, uint64(mods[i].Base))
@@ -87,7 +86,7 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 	}
 	next.Unwinder = &unwind.Unwinder{
 		ORC:  unwind.NewMap(append(areasORC, kernelORC...)...),
-		CFI:  unwind.NewMap(append(areasCFI, kernelCFI...)...),
+		CFI:  unwind.NewMap(kernelCFI...),
 		Text: next.Symbols.IsText,
 		Log:  v.log.With("c", "unwind"),
 	}

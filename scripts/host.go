@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
+	"unicode"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -38,17 +40,23 @@ const DefaultMaxSteps = 100_000_000
 
 // Host is one script at one session.
 type Host struct {
-	s     *session.Session
-	dbg   *debug.Debugger
-	o     Options
+	s   *session.Session
+	dbg *debug.Debugger
+	o   Options
+	out sync.Mutex // of Out: commands of start() report beside the script
+
+	// Used by one goroutine at a time: the script's own, or the session's worker
+	// while the script waits in run() or guest().
 	hooks []*session.Hook
 	crash starlark.Callable // on_crash
 	lease *lease            // while a handler runs: the guest it may look at
-	stop  bool              // a handler or a crash has ended run()
+	stop  bool              // a handler has ended run()
 	err   error             // a handler failed
 
+	endWith func(*starlark.Thread) (release func() bool) // cancels a thread when the script is to end
+
 	pending []string       // commands of start(), until the next run()
-	running sync.WaitGroup // the goroutines of those that were started
+	running sync.WaitGroup // the goroutines of start() and of the wait in guest(); joined by Run
 }
 
 // lease is what a handler works with.
@@ -72,12 +80,18 @@ func Run(ctx context.Context, s *session.Session, name string, src []byte, o *Op
 		h.o.MaxSteps = DefaultMaxSteps
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	thread := h.thread(ctx, name)
 	defer h.running.Wait()
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { thread.Cancel(context.Cause(ctx).Error()) })()
+	h.endWith = func(t *starlark.Thread) func() bool {
+		return context.AfterFunc(ctx, func() { t.Cancel(context.Cause(ctx).Error()) })
+	}
+	thread := h.thread(ctx, name)
+	defer h.endWith(thread)()
 	_, err := starlark.ExecFileOptions(fileOptions, thread, name, src, h.predeclared())
-	return errors.Join(explain(err), h.err, h.unhook(context.WithoutCancel(ctx)))
+	if h.err == nil { // else err only says that run() failed by it
+		h.err = explain(err)
+	}
+	return errors.Join(h.err, h.unhook(context.WithoutCancel(ctx)))
 }
 
 // fileOptions allow what people expect of a small script.
@@ -85,7 +99,7 @@ var fileOptions = &syntax.FileOptions{Set: true, While: true, TopLevelControl: t
 
 // thread makes a Starlark thread that ends with ctx and has a budget.
 func (h *Host) thread(ctx context.Context, name string) *starlark.Thread {
-	t := &starlark.Thread{Name: name, Print: func(_ *starlark.Thread, msg string) { fmt.Fprintln(h.o.Out, msg) }}
+	t := &starlark.Thread{Name: name, Print: func(_ *starlark.Thread, msg string) { h.print(msg) }}
 	t.SetLocal(contextKey, ctx)
 	t.SetMaxExecutionSteps(h.o.MaxSteps)
 	return t
@@ -101,12 +115,55 @@ func contextOf(t *starlark.Thread) context.Context {
 	return context.Background()
 }
 
-// explain adds the script's own backtrace, which Error leaves out.
+// print writes a line. Much of what scripts print comes from the guest: what
+// could move a terminal's cursor is replaced.
+func (h *Host) print(text string) {
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) || c == '\n' || c == '\t' {
+			return c
+		}
+		return unicode.ReplacementChar
+	}, text)
+	h.out.Lock()
+	defer h.out.Unlock()
+	fmt.Fprintln(h.o.Out, text) // a reader that went away does not stop the script
+}
+
+// Error is a script's failure, with the place in the script that a person looks
+// for and the calls that led there.
+type Error struct {
+	Pos   syntax.Position
+	Calls string // the traceback; empty when the place says it all
+	Err   error
+}
+
+// Error gives FILE:LINE:COLUMN: what, then the calls.
+func (e *Error) Error() string {
+	return strings.TrimRight(fmt.Sprintf("%v: %v\n%s", e.Pos, e.Err, e.Calls), "\n")
+}
+
+// Unwrap gives what went wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+// explain turns Starlark's error into one that names the innermost place in the
+// script.
 func explain(err error) error {
-	if e, ok := errors.AsType[*starlark.EvalError](err); ok {
-		return fmt.Errorf("%w\n%s", err, e.Backtrace())
+	e, ok := errors.AsType[*starlark.EvalError](err)
+	if !ok {
+		return err
 	}
-	return err
+	out := &Error{Err: err}
+	frames := 0
+	for i := range e.CallStack {
+		if at := e.CallStack.At(i).Pos; at.Line > 0 {
+			out.Pos = at
+			frames++
+		}
+	}
+	if frames > 1 {
+		out.Calls = e.CallStack.String()
+	}
+	return out
 }
 
 func (h *Host) unhook(ctx context.Context) error {

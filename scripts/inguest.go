@@ -88,7 +88,7 @@ func (h *Host) launch(ctx context.Context) {
 			}
 			defer g.Close()
 			if out, err := g.Output(ctx, command); err != nil && ctx.Err() == nil {
-				fmt.Fprintf(h.o.Out, "start(%q): %v\n%s", command, err, out)
+				h.print(fmt.Sprintf("start(%q): %v\n%s", command, err, out))
 			}
 		})
 	}

@@ -30,7 +30,9 @@ func (*scriptCmd) Help() string {
 Functions that scripts may call:
 ` + scripts.Reference() + `Examples:
   ktrap script --lab 6.1 opens.star 5
-  ktrap script --stub localhost:1234 --vmlinux vmlinux my.star`
+  ktrap script --lab 6.12 fork_tree.star 5 'sh -c "ls | wc -l"'
+  ktrap script --stub localhost:1234 --vmlinux vmlinux my.star
+The exit status is 3 if a crash was caught. More in docs/scripts.md.`
 }
 
 // Run runs a script.
@@ -73,7 +75,9 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 		m.into(o, v)
 		so.Guest = m.guestOptions(v)
 	}
-	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
+	caught := false
+	o.OnEvent = func(e session.Event) { caught = caught || e.Kind == session.TrapHit }
+	err = session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		if so.Guest != nil {
 			if err := ready(ctx, s, so.Guest); err != nil {
 				return &exitError{exitInfra, err}
@@ -81,6 +85,10 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 		}
 		return scripts.Run(ctx, s, c.File, src, so)
 	})
+	if err == nil && caught { // the loop that told of it has ended
+		return &exitError{Status: exitCrash}
+	}
+	return err
 }
 
 // ready lets the guest boot until SSH answers and stops it again: scripts begin

@@ -64,6 +64,10 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 bench: ## Go benchmarks (compare with `go tool benchstat`)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-attach
+bench-attach: packages ## time from start to "traps armed", beside gdb (docs/performance.md)
+	$(GO) test -tags qemu -run '^$$' -bench BenchmarkAttach -benchtime 15x ./cmd/ktrap
+
 .PHONY: golden
 golden: ## rewrite golden files after a wanted change
 	@for p in $(GOLDEN); do $(GO) test $$p -update || exit 1; done

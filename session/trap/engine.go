@@ -206,11 +206,14 @@ func (e *Engine) ends(h *Hit) Do {
 	return do
 }
 
-// caught handles a catch-all: a report that is open on this CPU will come to
-// its own end; anything else was not seen to begin.
+// caught handles a catch-all: a report that is open on this CPU ends here or
+// will come to its own end; anything else was not seen to begin.
 func (e *Engine) caught(h *Hit) Do {
-	if e.open[h.CPU] != nil {
-		return Do{}
+	if o := e.open[h.CPU]; o != nil {
+		if !o.Point.Caught {
+			return Do{}
+		}
+		return e.finish(h.CPU)
 	}
 	do := e.start(h)
 	done := e.finish(h.CPU)

@@ -102,6 +102,41 @@ func TestACatchAllInsideAnOpenReportIsNotASecondOne(t *testing.T) {
 	}
 }
 
+func TestAReportOfKASANIsCapturedAtItsBeginAndEndsAtACatchAll(t *testing.T) {
+	for _, end := range []struct {
+		name string
+		args map[cfi.Reg]uint64
+	}{{"add_taint", map[cfi.Reg]uint64{cfi.RDI: taintBadPage}}, {"check_panic_on_warn", nil}} {
+		var e Engine
+		do := e.Hit(at(t, 0, "complete_report_info", nil))
+		if do.Capture == nil || do.Watch != 0 {
+			t.Fatalf("do = %+v", do)
+		}
+		if inner := e.Hit(at(t, 0, "print_report", nil)); inner != (Do{}) {
+			t.Fatalf("the second point of the same report: %+v", inner)
+		}
+		if other := e.Hit(at(t, 1, end.name, end.args)); other.Complete == do.Capture {
+			t.Fatalf("another CPU's %s ended the report", end.name)
+		}
+		if got := e.Hit(at(t, 0, end.name, end.args)); got.Complete != do.Capture || got.Confirm {
+			t.Fatalf("at %s: %+v", end.name, got)
+		}
+	}
+}
+
+func TestTheEndOfAnInnerPartIsNotTheEndOfTheReport(t *testing.T) {
+	var e Engine
+	h := at(t, 0, "nbcon_cpu_emergency_exit", nil)
+	h.Caller = "print_irqtrace_events"
+	if do := e.Hit(h); do != (Do{}) {
+		t.Fatalf("do = %+v", do)
+	}
+	h.Caller = "debug_check_no_locks_freed"
+	if do := e.Hit(h); do.Complete == nil || !do.Confirm {
+		t.Fatalf("do = %+v", do)
+	}
+}
+
 func TestACatchAllAloneNeedsTextToBeAReport(t *testing.T) {
 	var e Engine
 	do := e.Hit(at(t, 0, "add_taint", map[cfi.Reg]uint64{cfi.RDI: taintSoftLockup}))

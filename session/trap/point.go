@@ -38,8 +38,9 @@ type Point struct {
 	// Fault is the argument with the faulting address.
 	Fault    cfi.Reg
 	HasFault bool
-	// Returns is set where the text is complete when the function returns.
-	Returns bool
+	// Returns is set where the text is complete when the function returns, Caught
+	// where that is so at the next catch-all on the same CPU.
+	Returns, Caught bool
 	// Only, if set, decides from the arguments and the task whether the hit counts.
 	Only func(h *Hit) bool
 }
@@ -54,9 +55,9 @@ const (
 )
 
 // Points lists what to trap. A kernel has only some of them; the rest are
-// skipped. The functions that are too hot to trap are in facts of the kernel:
-// list validation, might_resched, exc_page_fault and their like are absent here
-// on purpose.
+// skipped. Functions that are too hot to trap are absent on purpose: list
+// validation, might_resched, exc_page_fault and their like, and kasan_report,
+// which the kernel calls a million times before its shadow memory is set up.
 func Points() []Point {
 	all := []Point{
 		// die paths, arch/x86/mm/fault.c and arch/x86/kernel/{traps,dumpstack}.c
@@ -76,8 +77,8 @@ func Points() []Point {
 
 		// reports that return to their caller
 		{Name: "__warn", Class: oops.WARN, Regs: cfi.R8, HasRegs: true, Returns: true},
-		{Name: "kasan_report", Class: oops.KASAN, Returns: true},
-		{Name: "kasan_report_invalid_free", Class: oops.KASAN, Returns: true},
+		{Name: "complete_report_info", Class: oops.KASAN, Caught: true},
+		{Name: "print_report", Class: oops.KASAN, Caught: true},
 		{Name: "kfence_report_error", Class: oops.KFENCE, Regs: cfi.RDX, HasRegs: true, Fault: cfi.RDI, HasFault: true, Returns: true},
 		{Name: "kmsan_report", Class: oops.KMSAN, Returns: true},
 		{Name: "kcsan_report_known_origin", Class: oops.KCSAN, Returns: true},
@@ -86,6 +87,7 @@ func Points() []Point {
 		{Name: "bad_page", Class: oops.BUG, Returns: true},
 		{Name: "object_err", Class: oops.SLUB, Returns: true},
 		{Name: "slab_err", Class: oops.SLUB, Returns: true},
+		{Name: "spin_bug", Class: oops.Lockdep, Returns: true},
 		{Name: "__schedule_bug", Class: oops.Atomic, Returns: true},
 		{Name: "oom_kill_process", Class: oops.OOM, Returns: true},
 		{Name: "show_all_workqueues", Class: oops.Workqueue, Returns: true, Only: calledBy("wq_watchdog_timer_fn")},
@@ -96,7 +98,7 @@ func Points() []Point {
 		{Name: "add_taint", Role: CatchAll, Only: reportTaint},
 		{Name: "check_panic_on_warn", Role: CatchAll},
 		{Name: "panic_on_rcu_stall", Class: oops.RCU, Role: CatchAll},
-		{Name: "nbcon_cpu_emergency_exit", Role: CatchAll},
+		{Name: "nbcon_cpu_emergency_exit", Role: CatchAll, Only: notCalledBy("print_irqtrace_events")},
 
 		// the guest restarts: addresses of the next kernel will differ
 		{Name: "machine_restart", Role: Reset},
@@ -146,6 +148,11 @@ func calledBy(names ...string) func(*Hit) bool {
 		}
 		return false
 	}
+}
+
+func notCalledBy(names ...string) func(*Hit) bool {
+	by := calledBy(names...)
+	return func(h *Hit) bool { return !by(h) }
 }
 
 // Resolve finds the address of a point's function: the plain name first, then

@@ -51,8 +51,13 @@ short: build ## a short integration run on one live kernel (part of `make test`)
 	@$(GO) test -v -tags qemu -short -count=1 -timeout 12m -p 1 ./session ./cmd/ktrap/... ./scripts 2>&1 | .ci/summary
 
 .PHONY: integration
-integration: packages ## the full matrix on live kernels; rewrites docs/tables/
-	@KTRAP_TABLES=$(CURDIR)/docs/tables $(GO) test -tags qemu -count=1 -timeout 80m -p 1 -v ./rsp/... ./session/... ./cmd/ktrap/... ./scripts 2>&1 | .ci/summary
+integration: lab ## the full matrix on live kernels, and everything that needs a real vmlinux; rewrites docs/tables/
+	@export KTRAP_TABLES=$(CURDIR)/docs/tables \
+	  KTRAP_TEST_VMLINUX=$$($(BIN) lab path vmlinux) KTRAP_TEST_MODULE=$$($(BIN) lab path modules)/crashme.ko \
+	  KTRAP_TEST_BZIMAGE=$$($(BIN) lab path bzImage) KTRAP_TEST_KERNEL=$$($(BIN) lab path bzImage) \
+	  KTRAP_TEST_INITRD=$$($(BIN) lab path initramfs) KTRAP_TEST_RELEASE=$$(basename $$($(BIN) lab path headers) | cut -d- -f3-); \
+	if [ -d ../shared/lab/linux-6.12-kasan ]; then export KTRAP_LAB_KASAN=$${KTRAP_LAB_KASAN:-$(CURDIR)/../shared/lab/linux-6.12-kasan}; fi; \
+	$(GO) test -v -tags qemu -count=1 -timeout 100m -p 1 ./... 2>&1 | .ci/summary
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 10s)

@@ -97,7 +97,7 @@ func (p *labProgress) end() {
 }
 
 type labPathCmd struct {
-	Name string `arg:"" enum:"vmlinux,bzImage,initramfs,key,modules,source" help:"vmlinux bzImage initramfs key modules source"`
+	Name string `arg:"" enum:"vmlinux,bzImage,initramfs,key,modules,source,headers,known_hosts" help:"vmlinux bzImage initramfs key modules source"`
 	seriesFlag
 }
 

@@ -24,6 +24,7 @@ type Features struct {
 	All             map[string]string // every feature: "+", "-", "?" or the value after =
 	TargetXML       []byte            // target.xml as sent, nil without
 	Stop            StopReply         // answer to ?
+	Ran             bool              // the machine ran until this debugger came, and was stopped for it
 }
 
 // Has reports whether the stub said name+.

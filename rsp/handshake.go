@@ -44,12 +44,13 @@ func (c *Client) Handshake(ctx context.Context) (Features, error) {
 		return Features{}, fmt.Errorf("ask why the machine stands: %w", err)
 	}
 	c.setFeatures(f)
-	return f, nil
+	return c.Features(), nil
 }
 
 func (c *Client) setFeatures(f Features) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	f.Ran = c.features.Ran // noted when the stop came, before any reply
 	c.features = f
 }
 

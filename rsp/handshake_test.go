@@ -19,7 +19,7 @@ func TestTheHandshakeSetsQEMUUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !f.QEMU || !f.Multiprocess || f.NoAck || f.PacketSize != 0x1000 || f.Stop.Thread != cpu1 || !strings.Contains(string(f.TargetXML), "i386-64bit.xml") {
+	if !f.QEMU || !f.Multiprocess || f.NoAck || f.Ran || f.PacketSize != 0x1000 || f.Stop.Thread != cpu1 || !strings.Contains(string(f.TargetXML), "i386-64bit.xml") {
 		t.Errorf("features %+v", f)
 	}
 	wantSeen(t, s, "qSupported:multiprocess+;vContSupported+;xmlRegisters=i386", "qXfer:features:read:target.xml:0,ffb",
@@ -44,7 +44,7 @@ func TestTheStopOfQEMUAtConnectIsSwallowed(t *testing.T) {
 			s.Reply("T02thread:p01.01;")
 		}
 		f, err := c.Handshake(t.Context())
-		if err != nil || f.Stop.Signal != 5 || !f.QEMU {
+		if err != nil || f.Stop.Signal != 5 || !f.QEMU || !f.Ran {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}
 	}

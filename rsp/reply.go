@@ -71,6 +71,9 @@ func (c *Client) unasked(body []byte) {
 	c.known = false
 	c.probeLost()
 	greeting := c.greeting
+	if greeting {
+		c.features.Ran = true
+	}
 	c.mu.Unlock()
 	s, err := ParseStopReply(body)
 	if greeting || err != nil {

@@ -11,8 +11,8 @@ import (
 
 // Continue lets the guest run and returns at once.
 // Errors: rsp.ErrRunning if it runs already, rsp.ErrClosed if the stub is gone.
-func (s *Session) Continue(ctx context.Context) error {
-	return s.resume(ctx, machine.Resume{Packet: []byte("vCont;c")})
+func (s *Session) Continue(context.Context) error {
+	return s.resume(machine.Resume{Packet: []byte("vCont;c")})
 }
 
 // StepInstruction executes one instruction on one CPU while the others stand,
@@ -22,20 +22,20 @@ func (s *Session) StepInstruction(ctx context.Context, cpu target.CPU) (Stop, er
 		Packet: fmt.Appendf(nil, "vCont;s:%v", cpu.Thread),
 		Steps:  true, Only: []rsp.ThreadID{cpu.Thread},
 	}
-	if err := s.resume(ctx, r); err != nil {
+	if err := s.resume(r); err != nil {
 		return Stop{}, err
 	}
 	return s.Wait(ctx)
 }
 
 // resume posts a resume and reports a refusal.
-func (s *Session) resume(ctx context.Context, r machine.Resume) error {
+func (s *Session) resume(r machine.Resume) error {
 	var err error
 	lost := s.call(func() {
 		r.ID = s.newID()
 		refused := make(chan error, 1)
 		s.waiting[r.ID] = refused
-		s.step(ctx, r)
+		s.step(r)
 		select {
 		case err = <-refused:
 		default:
@@ -166,7 +166,7 @@ func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context,
 			}
 			return machine.JobDone{Show: true, Thread: (*v.shown).Thread, Report: *v.shown}
 		}
-		s.step(ctx, machine.Job{ID: id, Quiesce: quiesce})
+		s.step(machine.Job{ID: id, Quiesce: quiesce})
 	})
 	if err != nil {
 		return err

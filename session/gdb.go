@@ -21,6 +21,7 @@ type gdbClient struct {
 
 	// Owned by the loop.
 	waits  bool         // gdb has resumed the guest and waits for a stop reply
+	early  bool         // gdb's last message was an interrupt, before it resumed anything
 	thread rsp.ThreadID // gdb's Hg: what its g and m mean; QEMU has only one
 	runs   rsp.ThreadID // gdb's Hc: what a bare s steps
 }
@@ -94,15 +95,28 @@ func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 			}
 			return
 		}
-		if m.Kind == rsp.Interrupt {
-			s.Interrupt()
-			continue
-		}
 		leave := false
-		if s.call(func() { leave = g.packet(ctx, m.Body) }) != nil || leave {
+		err = s.call(func() {
+			if m.Kind == rsp.Interrupt {
+				g.interrupt()
+			} else {
+				leave = g.packet(ctx, m.Body)
+			}
+		})
+		if err != nil || leave {
 			return
 		}
 	}
+}
+
+// interrupt is gdb's Ctrl-C. gdb sends the byte before its resume if the key
+// was hit in between; that it does so is known when the next packet resumes.
+func (g *gdbClient) interrupt() {
+	if g.waits || g.s.machine.Runs() {
+		g.s.step(machine.Interrupt{})
+		return
+	}
+	g.early = true
 }
 
 // gone takes the breakpoints of a gdb that left out of the guest, whose state
@@ -169,6 +183,8 @@ func (g *gdbClient) tell(stop Stop) {
 // packet handles one packet on the loop. leave says that gdb is done.
 func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
 	p := string(body)
+	early := g.early
+	g.early = false
 	switch {
 	case g.s.machine.Runs() && !isLocal(p):
 		g.send([]byte("E.the guest runs: another client has resumed it"))
@@ -179,7 +195,7 @@ func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
 	case p == "?":
 		g.status()
 	case strings.HasPrefix(p, "vCont;"), p != "" && strings.ContainsRune("csCS", rune(p[0])):
-		g.resume(p)
+		g.resume(p, early)
 	case strings.HasPrefix(p, "Hg"), strings.HasPrefix(p, "Hc"):
 		g.selectThread(p)
 	case len(p) > 2 && (p[0] == 'Z' || p[0] == 'z'):

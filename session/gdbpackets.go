@@ -154,15 +154,19 @@ func (g *gdbClient) selectThread(p string) {
 	g.send([]byte("OK"))
 }
 
-// resume handles vCont and the older c, s, C and S.
-func (g *gdbClient) resume(p string) {
+// resume handles vCont and the older c, s, C and S. interrupted says that a
+// Ctrl-C overtook it.
+func (g *gdbClient) resume(p string, interrupted bool) {
 	r, err := parseResume(p, g.runs, g.thread)
 	if err != nil {
 		g.send([]byte("E01"))
 		return
 	}
 	g.waits = true
-	g.s.step(context.Background(), r)
+	g.s.step(r)
+	if interrupted {
+		g.s.step(machine.Interrupt{})
+	}
 }
 
 // parseResume reads a resume packet and drops its signals: they come back from
@@ -304,7 +308,7 @@ func (g *gdbClient) reverse(body []byte) {
 	f := g.s.client.Features()
 	if body[1] == 's' && f.ReverseStep || body[1] == 'c' && f.ReverseContinue {
 		g.waits = true
-		g.s.step(context.Background(), machine.Resume{Packet: body, Steps: true})
+		g.s.step(machine.Resume{Packet: body, Steps: true})
 		return
 	}
 	g.send([]byte("E.reverse execution needs QEMU in replay mode (-icount rr=replay)"))

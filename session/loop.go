@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -16,9 +17,9 @@ import (
 const ripNumber = 16
 
 // loop owns the machine: it takes events and runs their effects until ctx
-// ends. Workers get work as their context. A panic of ktrap's own ends the
+// ends. A panic of ktrap's own ends the
 // loop, not the process: the guest is still to be let go.
-func (s *Session) loop(ctx, work context.Context) {
+func (s *Session) loop(ctx context.Context) {
 	defer close(s.done)
 	defer func() {
 		if r := recover(); r != nil {
@@ -28,10 +29,10 @@ func (s *Session) loop(ctx, work context.Context) {
 	for {
 		select {
 		case ev := <-s.post:
-			s.step(work, ev)
+			s.step(ev)
 		case err := <-s.gone:
 			s.lost = err
-			s.step(work, machine.StubLost{Err: err})
+			s.step(machine.StubLost{Err: err})
 		case f := <-s.calls:
 			f()
 		case <-ctx.Done():
@@ -71,21 +72,21 @@ func (s *Session) call(f func()) error {
 }
 
 // step is for the loop's goroutine only.
-func (s *Session) step(ctx context.Context, ev machine.Event) {
+func (s *Session) step(ev machine.Event) {
 	effects := s.machine.Step(ev)
 	s.log.Debug("step", "c", "loop", "event", fmt.Sprintf("%T", ev), "state", s.machine.State(), "effects", len(effects))
 	for _, e := range effects {
-		s.run(ctx, e)
+		s.run(e)
 	}
 }
 
-func (s *Session) run(ctx context.Context, e machine.Effect) {
+func (s *Session) run(e machine.Effect) {
 	switch e := e.(type) {
 	case machine.ResumeStub:
 		s.resumed.Store(true)
-		s.resumeStub(ctx, e.Packet)
+		s.resumeStub(e.Packet)
 	case machine.StepStub:
-		s.resumeStub(ctx, fmt.Appendf(nil, "vCont;s:%v", e.Thread))
+		s.resumeStub(fmt.Appendf(nil, "vCont;s:%v", e.Thread))
 	case machine.InterruptStub:
 		if err := s.client.Interrupt(); err != nil {
 			s.log.Warn("interrupt the guest", "c", "loop", "err", err)
@@ -97,14 +98,14 @@ func (s *Session) run(ctx context.Context, e machine.Effect) {
 			s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
 		})
 	case machine.Inspect:
-		s.tasks.Go(func() { s.send(s.inspect(ctx, e.Hit)) })
+		s.tasks.Go(func() { s.send(s.inspect(s.workCtx, e.Hit)) })
 	case machine.RunJob:
 		f := s.work[e.ID]
 		delete(s.work, e.ID)
 		s.tasks.Go(func() {
 			var done machine.JobDone
 			if f != nil { // nil: who wanted it waits no longer
-				done = f(ctx)
+				done = f(s.workCtx)
 			}
 			s.send(done)
 		})
@@ -116,11 +117,14 @@ func (s *Session) run(ctx context.Context, e machine.Effect) {
 }
 
 // resumeStub lets the guest run; everything known of the stop becomes stale.
-func (s *Session) resumeStub(ctx context.Context, packet []byte) {
+func (s *Session) resumeStub(packet []byte) {
 	s.Target.Invalidate()
 	if err := s.client.Resume(packet); err != nil {
+		if errors.Is(err, rsp.ErrClosed) {
+			return // the loop hears of it, or has detached
+		}
 		s.log.Error("resume the guest", "c", "loop", "err", err)
-		s.step(ctx, machine.StubRefused{Err: err})
+		s.step(machine.StubRefused{Err: err})
 	}
 }
 

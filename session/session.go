@@ -47,10 +47,11 @@ type Session struct {
 	tasks sync.WaitGroup     // workers and what brings replies to the loop
 	read  sync.WaitGroup     // the stub reader
 
-	stopWork context.CancelFunc // ends what workers are at; set before the loop starts
-	listens  string             // where gdb may connect; set before front is called
-	ended    bool               // every goroutine has been joined
-	bug      error              // the loop's own panic; read when done is closed
+	workCtx  context.Context // of workers; set before the loop starts
+	stopWork context.CancelFunc
+	listens  string // where gdb may connect; set before front is called
+	ended    bool   // every goroutine has been joined
+	bug      error  // the loop's own panic; read when done is closed
 
 	// Owned by the loop.
 	machine  *machine.Machine
@@ -93,7 +94,6 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 		return err
 	}
 	s := newSession(o)
-	first := make(chan rsp.StopReply, 1) // a stub that was running stops on connect and says so once
 	opened := make(chan struct{})
 	s.client = rsp.NewClient(conn, &rsp.ClientOptions{
 		Log: s.log.With("c", "rsp"), Record: o.Record,
@@ -101,11 +101,7 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 			select {
 			case <-opened:
 				s.send(machine.StubStop{Reply: r})
-			default:
-				select {
-				case first <- r:
-				default:
-				}
+			default: // of the handshake; the machine begins with a guest that stands
 			}
 		},
 		OnRefused: func(err error) { s.send(machine.StubRefused{Err: err}) },
@@ -117,7 +113,7 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 	if _, err := s.client.Handshake(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", o.Stub, err)
 	}
-	s.paused = len(first) == 0
+	s.paused = !s.client.Features().Ran
 	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target")})
 	close(opened)
 	return s.serve(ctx, front)
@@ -136,10 +132,10 @@ func newSession(o *Options) *Session {
 // serve runs the loop, attaches to the kernel, and gives the session to front.
 func (s *Session) serve(ctx context.Context, front func(context.Context, *Session) error) (err error) {
 	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
-	workCtx, stopWork := context.WithCancel(loopCtx)
-	s.stopWork = stopWork
+	s.workCtx, s.stopWork = context.WithCancel(loopCtx)
+	defer s.stopWork()
 	var loop sync.WaitGroup
-	loop.Go(func() { s.loop(loopCtx, workCtx) })
+	loop.Go(func() { s.loop(loopCtx) })
 	defer func() {
 		err = errors.Join(err, s.leave())
 		stopLoop()

@@ -6,12 +6,10 @@ package repro
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
 
-	"ktrap/rsp"
 	"ktrap/session"
 	"ktrap/session/guest"
 )
@@ -26,13 +24,15 @@ const (
 	TimedOut  Verdict = "timed out"  // nothing happened in time
 	Infra     Verdict = "infra"      // SSH was lost or never came, without a crash
 	CannotRun Verdict = "cannot run" // the reproducer does not build or start
+	Cancelled Verdict = "cancelled"  // the caller's context ended first
 )
 
 // Result is what came of an attempt.
 type Result struct {
 	Verdict Verdict
 	Crash   *session.Crash // with Crashed
-	Err     error          // why, with Infra and CannotRun; the exit status with Survived
+	Earlier bool           // with Crashed: the guest stood at this crash already, nothing was run
+	Err     error          // why, with Infra, CannotRun and Cancelled; the exit status with Survived
 	Took    time.Duration  // from the reproducer's start
 }
 
@@ -57,130 +57,20 @@ const (
 // ErrLostWithoutCrash says that the guest stopped answering and no trap fired.
 var ErrLostWithoutCrash = errors.New("the guest stopped answering, and no trap fired")
 
+// ErrReset says that the guest began anew and no trap fired.
+var ErrReset = errors.New("the guest was reset, and no trap fired")
+
 // Attempt runs a reproducer once in a guest that boots or runs under s.
-// The guest is resumed if it stands.
+// The guest is resumed if it stands, unless it stands at a crash: then that is
+// the result.
+// Goroutines: at most one at a time, for what goes over SSH; it has ended when
+// Attempt returns.
 func Attempt(ctx context.Context, s *session.Session, r *Reproducer, o *Options) Result {
-	say := o.Say
-	if say == nil {
-		say = func(string) {}
-	}
-	crashes, unsubscribe := s.Subscribe()
+	events, unsubscribe := s.Subscribe()
 	defer unsubscribe()
-	if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
-		return Result{Verdict: Infra, Err: err}
+	a := &attempt{
+		Options: o, vm: s, events: events,
+		dial: func(ctx context.Context) (shell, error) { return guest.Wait(ctx, o.Guest) },
 	}
-	a := &attempt{Options: o, s: s, events: crashes, say: say}
-	g, res := a.reach(ctx)
-	if g == nil {
-		return res
-	}
-	defer g.Close()
-	if err := r.install(ctx, g); err != nil {
-		return Result{Verdict: CannotRun, Err: err}
-	}
-	say("run " + r.Name)
-	return a.run(ctx, g, r)
-}
-
-type attempt struct {
-	*Options
-	s      *session.Session
-	events <-chan session.Event
-	say    func(string)
-}
-
-// reach waits for SSH; a crash during boot is a result too.
-func (a *attempt) reach(ctx context.Context) (*guest.Guest, Result) {
-	wait := a.Wait
-	if wait == 0 {
-		wait = DefaultWait
-	}
-	a.say("wait for SSH on " + a.Guest.Addr)
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	type answer struct {
-		g   *guest.Guest
-		err error
-	}
-	got := make(chan answer, 1)
-	go func() { // ends with ctx
-		g, err := guest.Wait(ctx, a.Guest)
-		got <- answer{g, err}
-	}()
-	for {
-		select {
-		case r := <-got:
-			if r.err != nil {
-				return nil, Result{Verdict: Infra, Err: fmt.Errorf("reach the guest on %s: %w", a.Guest.Addr, r.err)}
-			}
-			return r.g, Result{}
-		case ev := <-a.events:
-			if res, done := verdictOf(ev); done {
-				cancel()
-				if r := <-got; r.g != nil {
-					r.g.Close()
-				}
-				return nil, res
-			}
-		}
-	}
-}
-
-// run runs the reproducer and watches for the first thing that decides.
-func (a *attempt) run(ctx context.Context, g *guest.Guest, r *Reproducer) Result {
-	timeout := a.Timeout
-	if timeout == 0 {
-		timeout = DefaultTimeout
-	}
-	linger := a.Linger
-	if linger == 0 {
-		linger = DefaultLinger
-	}
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { // ends with ctx, or when g is closed
-		ended <- g.Run(ctx, r.Command, &guest.RunOptions{Stdout: a.Output, Stderr: a.Output})
-	}()
-	res := a.watch(ctx, ended, linger)
-	res.Took = time.Since(began)
-	return res
-}
-
-func (a *attempt) watch(ctx context.Context, ended <-chan error, linger time.Duration) Result {
-	var after <-chan time.Time
-	var exit error
-	for {
-		select {
-		case ev := <-a.events:
-			if res, done := verdictOf(ev); done {
-				return res
-			}
-		case exit = <-ended:
-			ended = nil
-			after = time.After(linger)
-		case <-after:
-			if errors.Is(exit, guest.ErrLost) {
-				return Result{Verdict: Infra, Err: fmt.Errorf("%w: %w", ErrLostWithoutCrash, exit)}
-			}
-			return Result{Verdict: Survived, Err: exit}
-		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return Result{Verdict: TimedOut}
-			}
-			return Result{Verdict: Infra, Err: ctx.Err()}
-		}
-	}
-}
-
-// verdictOf recognises the events that decide an attempt.
-func verdictOf(ev session.Event) (Result, bool) {
-	switch {
-	case ev.Kind == session.TrapHit && ev.Shown:
-		return Result{Verdict: Crashed, Crash: ev.Crash}, true
-	case ev.Kind == session.StubGone:
-		return Result{Verdict: Infra, Err: fmt.Errorf("QEMU is gone: %w", ev.Err)}, true
-	}
-	return Result{}, false
+	return a.try(ctx, r)
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ktrap/session/guest"
 	"ktrap/session/report"
 )
 
@@ -59,7 +58,11 @@ func build(ctx context.Context, source, dir string) (string, error) {
 	if cc == "" {
 		cc = "gcc"
 	}
-	cmd := exec.CommandContext(ctx, cc, "-O1", "-static", "-pthread", "-w", "-o", out, "--", source)
+	path, err := filepath.Abs(source) // gcc has no -- to tell a file from an option
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", source, err)
+	}
+	cmd := exec.CommandContext(ctx, cc, "-O1", "-static", "-pthread", "-w", "-o", out, path)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			return "", fmt.Errorf("build %s: no C compiler %q: install gcc and libc6-dev, or set CC", source, cc)
@@ -70,7 +73,7 @@ func build(ctx context.Context, source, dir string) (string, error) {
 }
 
 // install brings the reproducer into the guest.
-func (r *Reproducer) install(ctx context.Context, g *guest.Guest) error {
+func (r *Reproducer) install(ctx context.Context, g shell) error {
 	if r.binary == "" {
 		return nil
 	}

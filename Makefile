@@ -4,14 +4,15 @@ SHELL    := /bin/bash
 GO       ?= go
 BIN      := bin/ktrap
 # Packages whose golden files `make golden` rewrites.
-GOLDEN   := ./symbols/oops ./session/report ./cmd/ktrap/...
+GOLDEN   := ./symbols/oops ./session/report
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then on='\033[1m' off='\033[0m'; fi; \
+	awk -F ':.*## ' -v on="$$on" -v off="$$off" '/^[a-z-]+:.*## /{printf "  " on "%-13s" off " %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: packages
 packages: build ## install what is missing (QEMU, gdb, busybox, dropbear, compiler), saying why

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
+	"path/filepath"
 
 	"ktrap/rsp"
 	"ktrap/session"
@@ -45,9 +45,10 @@ func (c *bootCmd) Run(ctx context.Context, log *slog.Logger, extra passed) error
 		return err
 	}
 	defer v.Close()
-	progress("%s", strings.Join(v.Args(), " "))
+	progress("%s", v.CommandLine())
+	progress("console: %s", filepath.Join(v.Dir(), "console.log"))
 	if a := v.SSHAddr(); a != "" {
-		progress("SSH: %s, console: %s/console.log", a, v.Dir())
+		progress("SSH: %s", a)
 	}
 	m.into(o, v)
 	o.Listen = c.Listen

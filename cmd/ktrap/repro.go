@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/fatih/color"
@@ -58,35 +60,61 @@ func (c *reproCmd) Run(ctx context.Context, log *slog.Logger, extra passed) erro
 	o.Origin.Reproducer = r.Origin()
 	o.Listen = c.Listen
 	a := &repro.Options{Timeout: c.Timeout, Output: os.Stderr, Say: func(s string) { progress("%s", s) }, Log: log}
-	if c.Stub != "" {
-		if c.SSH == "" {
-			return &exitError{exitUsage, errors.New("--stub needs --ssh: where does the guest's SSH answer?")}
-		}
-		o.Stub, o.Vmlinux = c.Stub, c.machineFlags.Vmlinux
-		a.Guest = &guest.Options{Addr: c.SSH, Key: c.SSHKey, Log: log}
-	} else {
-		m, err := c.machineFlags.resolve(extra, log)
-		if err != nil {
-			return err
-		}
-		v, err := m.start(ctx, true)
-		if err != nil {
-			return err
-		}
-		defer v.Close()
-		m.into(o, v)
-		a.Guest = m.guestOptions(v)
-		progress("boot %s", m.vm.Kernel)
+	end, err := c.target(ctx, o, a, extra)
+	if err != nil {
+		return err
 	}
+	defer end()
 	var res repro.Result
 	err = session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		res = repro.Attempt(ctx, s, r, a)
 		return nil
 	})
 	if err != nil && res.Verdict == "" {
+		if _, ok := errors.AsType[net.Error](err); ok { // nobody there, or gone before the first word
+			return &exitError{exitInfra, err}
+		}
 		return err
 	}
+	if err != nil { // the attempt has its verdict all the same
+		progress("%v", err)
+	}
 	return c.show(&res)
+}
+
+// target says which guest to use: one that runs already, or one that is
+// started here and ended by end.
+func (c *reproCmd) target(ctx context.Context, o *session.Options, a *repro.Options, extra passed) (end func(), err error) {
+	if c.Stub != "" {
+		if c.SSH == "" {
+			return nil, &exitError{exitUsage, errors.New("--stub needs --ssh: where does the guest's SSH answer?")}
+		}
+		if c.Kernel != "" || c.Lab != "" || c.Image != "" || c.Initrd != "" || len(extra) > 0 {
+			return nil, &exitError{exitUsage, errors.New("--stub uses a VM that runs already: --kernel, --image, --initrd, --lab and QEMU's arguments say how to start one")}
+		}
+		o.Stub, o.Vmlinux = c.Stub, c.machineFlags.Vmlinux
+		a.Guest = &guest.Options{Addr: c.SSH, Key: c.SSHKey, Log: a.Log}
+		return func() {}, nil
+	}
+	m, err := c.machineFlags.resolve(extra, a.Log)
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.start(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	progress("%s", v.CommandLine())
+	progress("console: %s", filepath.Join(v.Dir(), "console.log"))
+	o.Stub, o.Vmlinux = v.GDBAddr(), m.vmlinux
+	o.ModuleDirs = append(o.ModuleDirs, m.modules...)
+	o.Console, o.Origin.QEMU = recentConsole(v), v.Args()
+	a.Guest = m.guestOptions(v)
+	return func() {
+		if err := v.Close(); err != nil {
+			progress("end the VM: %v", err)
+		}
+	}, nil
 }
 
 // show prints the verdict and turns it into an exit status.
@@ -103,8 +131,13 @@ func (c *reproCmd) show(res *repro.Result) error {
 			progress("report: %s", res.Crash.Path)
 		}
 	}
+	if res.Earlier {
+		progress("the guest stood at this crash already; %s was not run", c.Repro)
+	}
 	progress("verdict: %s after %v", res.Verdict, res.Took.Round(time.Millisecond))
 	switch res.Verdict {
+	case repro.Cancelled:
+		return errors.New("interrupted")
 	case repro.Crashed:
 		return &exitError{Status: exitCrash}
 	case repro.Infra:

@@ -22,6 +22,7 @@ const (
 
 // attach is the first look: the kernel if it has booted, and the traps.
 func (s *Session) attach(ctx context.Context, v *Stopped) error {
+	v.askKVM(ctx)
 	if !s.opts.NoTraps {
 		v.watchReset(ctx)
 	}
@@ -40,8 +41,9 @@ func (s *Session) attach(ctx context.Context, v *Stopped) error {
 // watchReset sets the breakpoint at the reset vector. A stub that refuses it
 // costs the notice of a reset, nothing else.
 func (v *Stopped) watchReset(ctx context.Context) {
+	kind := v.resetKind()
 	for _, a := range []addr.Addr{resetPC, resetIP} {
-		if err := v.Insert(ctx, code(a), machine.Traps); err != nil {
+		if err := v.Insert(ctx, machine.Point{Kind: kind, Addr: a, Size: 1}, machine.Traps); err != nil {
 			v.log.Warn("watch for a reset of the guest", "err", err)
 		}
 	}

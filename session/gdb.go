@@ -199,7 +199,7 @@ func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
 	case strings.HasPrefix(p, "Hg"), strings.HasPrefix(p, "Hc"):
 		g.selectThread(p)
 	case len(p) > 2 && (p[0] == 'Z' || p[0] == 'z'):
-		g.breakpoint(p, body)
+		g.breakpoint(ctx, p)
 	case p == "qOffsets":
 		g.send(g.offsets())
 	case strings.HasPrefix(p, execFile):
@@ -218,7 +218,7 @@ func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
 	case p == "bs" || p == "bc":
 		g.reverse(body)
 	default:
-		g.forward(body, nil)
+		g.forward(body)
 	}
 	return false
 }

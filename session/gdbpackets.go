@@ -33,22 +33,18 @@ func (g *gdbClient) supported() []byte {
 }
 
 // forward sends a request on to QEMU in the name of gdb's selected thread and
-// its reply back. change, if set, may rewrite the reply.
-func (g *gdbClient) forward(body []byte, change func(reply []byte) []byte) {
+// its reply back.
+func (g *gdbClient) forward(body []byte) {
 	g.s.client.Go(g.thread, body, func(reply []byte, err error) {
 		g.s.tasks.Go(func() {
 			_ = g.s.call(func() {
-				out := errorReply(reply, err)
-				if err == nil && change != nil {
-					out = change(out)
-				}
 				if err == nil && changesGuest(body) {
 					g.s.Target.Invalidate()
 				}
 				if err == nil && movesPC(body) {
 					g.s.machine.Forget()
 				}
-				g.send(out)
+				g.send(g.s.kvm.showReply(body, errorReply(reply, err)))
 			})
 		})
 	})
@@ -190,16 +186,15 @@ func parseResume(p string, runs, selected rsp.ThreadID) (machine.Resume, error) 
 			return r, fmt.Errorf("parse resume %q: unknown action", p)
 		}
 		word := strings.ToLower(verb[:1])
-		if word == "s" {
-			r.Steps = true
-		}
+		steps := word == "s"
+		r.Steps = r.Steps || steps
 		if named {
 			t, err := rsp.ParseThreadID(thread)
 			if err != nil {
 				return r, fmt.Errorf("parse resume %q: %w", p, err)
 			}
 			word += ":" + thread
-			if word == "s" && t.TID > 0 {
+			if steps && t.TID > 0 {
 				r.Only = append(r.Only, t)
 			}
 		}
@@ -210,34 +205,34 @@ func parseResume(p string, runs, selected rsp.ThreadID) (machine.Resume, error) 
 }
 
 // breakpoint handles Z and z: one breakpoint in QEMU serves every owner.
-func (g *gdbClient) breakpoint(p string, body []byte) {
+func (g *gdbClient) breakpoint(ctx context.Context, p string) {
 	point, err := parsePoint(p)
 	if err != nil {
 		g.send([]byte("E22"))
 		return
 	}
-	points := &g.s.machine.Points
-	if p[0] == 'Z' {
-		if !points.Add(point, g.owner) {
-			g.send([]byte("OK"))
-			return
-		}
-		g.forward(body, func(reply []byte) []byte {
-			if string(reply) != "OK" {
-				points.Drop(point, g.owner)
+	g.s.tasks.Go(func() {
+		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+			if p[0] == 'Z' {
+				return v.Insert(ctx, point, g.owner)
 			}
-			return reply
+			return v.Remove(ctx, point, g.owner)
 		})
-		return
+		_ = g.s.call(func() { g.send(g.breakpointReply(err)) })
+	})
+}
+
+// breakpointReply says how it went. gdb shows no text of such an error, so it
+// goes to whoever listens to ktrap.
+func (g *gdbClient) breakpointReply(err error) []byte {
+	if err == nil {
+		return []byte("OK")
 	}
-	switch known, last := points.Drop(point, g.owner); {
-	case !known:
-		g.send([]byte("E22"))
-	case last:
-		g.forward(body, nil)
-	default:
-		g.send([]byte("OK"))
+	if _, said := errors.AsType[*rsp.Error](err); !said {
+		g.s.publish(Event{Kind: Note, Text: fmt.Sprintf("%s: %v", g.owner, err), Err: err})
+		return []byte("E22")
 	}
+	return errorReply(nil, err)
 }
 
 // parsePoint reads Z0,addr,kind and z0,addr,kind; conditions are not offered.

@@ -5,6 +5,8 @@ package session_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -67,7 +69,7 @@ func boot(t *testing.T, series string, change func(*vm.Options)) *machine {
 // options are those of a session on the machine.
 func (m *machine) options(t *testing.T) *session.Options {
 	t.Helper()
-	o := &session.Options{Stub: m.GDBAddr(), Console: func() []byte { return m.Console().Tail(64 << 10) }}
+	o := &session.Options{Stub: m.GDBAddr(), Log: testLog(t), Console: func() []byte { return m.Console().Tail(64 << 10) }}
 	for name, to := range map[string]func(string){
 		"vmlinux": func(p string) { o.Vmlinux = p },
 		"modules": func(p string) { o.ModuleDirs = []string{p} },
@@ -79,6 +81,14 @@ func (m *machine) options(t *testing.T) *session.Options {
 		to(path)
 	}
 	return o
+}
+
+// testLog shows everything that a session does when KTRAP_TEST_LOG is set.
+func testLog(t *testing.T) *slog.Logger {
+	if os.Getenv("KTRAP_TEST_LOG") == "" {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // run opens a session for the length of f.

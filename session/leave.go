@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ktrap/rsp"
@@ -49,11 +50,12 @@ func (s *Session) leave() error {
 // staysPaused reports whether the guest is left standing.
 func (s *Session) staysPaused() bool { return s.opts.StayPaused || s.paused && !s.resumed.Load() }
 
-// letGo frees the guest without the loop, after ktrap's own panic. QEMU takes
-// all breakpoints out when a debugger detaches.
+// letGo frees the guest without the loop, after ktrap's own panic.
 func (s *Session) letGo(ctx context.Context) error {
-	if err := s.client.Interrupt(); err != nil {
-		return err
+	if s.client.Running() {
+		if err := s.client.Interrupt(); err != nil {
+			return err
+		}
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -64,5 +66,30 @@ func (s *Session) letGo(ctx context.Context) error {
 			return fmt.Errorf("stop the guest: %w", ctx.Err())
 		}
 	}
-	return s.client.Detach(ctx)
+	return errors.Join(s.clearStub(ctx), s.client.Detach(ctx))
+}
+
+// clearStub takes out every breakpoint in QEMU, whoever set it: an earlier
+// debugger that was killed, or ktrap itself. QEMU takes them out when it is
+// asked ? and at a detach, but only those of the CPU that Hc has selected; what
+// is left on the others cannot even be removed one by one.
+// Source: QEMU 7.2 gdbstub.c handle_target_halt, accel/tcg/tcg-accel-ops.c
+// tcg_remove_all_breakpoints and tcg_remove_breakpoint.
+func (s *Session) clearStub(ctx context.Context) error {
+	if !s.client.Features().QEMU {
+		return nil
+	}
+	threads, err := s.client.Threads(ctx)
+	if err != nil {
+		return fmt.Errorf("list CPUs: %w", err)
+	}
+	slices.Reverse(threads) // so that the first CPU stays selected
+	for _, t := range threads {
+		for _, body := range []string{"Hc" + t.String(), "?"} {
+			if _, err := s.client.Do(ctx, rsp.AnyThread, []byte(body)); err != nil {
+				return fmt.Errorf("clear breakpoints of CPU %v: %w", t, err)
+			}
+		}
+	}
+	return nil
 }

@@ -63,6 +63,7 @@ type Session struct {
 	watchers map[chan Event]struct{}
 	gdbs     map[*gdbClient]struct{}
 	lost     error
+	kvm      kvm
 
 	// Owned by the worker: one at a time, handed over through the loop.
 	engine  trap.Engine
@@ -114,6 +115,9 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 		return fmt.Errorf("open %s: %w", o.Stub, err)
 	}
 	s.paused = !s.client.Features().Ran
+	if err := s.clearStub(ctx); err != nil {
+		return fmt.Errorf("open %s: %w", o.Stub, err)
+	}
 	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target")})
 	close(opened)
 	return s.serve(ctx, front)

@@ -43,6 +43,10 @@ func (v *Stopped) Insert(ctx context.Context, p machine.Point, owner machine.Own
 	if !first {
 		return nil
 	}
+	if err := v.beforeInsert(ctx, p); err != nil {
+		_ = v.call(func() { v.machine.Points.Drop(p, owner) })
+		return fmt.Errorf("set breakpoint at %v: %w", p.Addr, err)
+	}
 	if err := v.client.Insert(ctx, rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size); err != nil {
 		_ = v.call(func() { v.machine.Points.Drop(p, owner) })
 		return fmt.Errorf("set breakpoint at %v: %w", p.Addr, err)
@@ -62,10 +66,7 @@ func (v *Stopped) Remove(ctx context.Context, p machine.Point, owner machine.Own
 	if !last {
 		return nil
 	}
-	if err := v.client.Remove(ctx, rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size); err != nil {
-		return fmt.Errorf("remove breakpoint at %v: %w", p.Addr, err)
-	}
-	return nil
+	return v.removeFromStub(ctx, []machine.Point{p})
 }
 
 // removeOwner takes out everything an owner has set.
@@ -96,6 +97,10 @@ func (v *Stopped) removeFromStub(ctx context.Context, gone []machine.Point) erro
 	for _, p := range gone {
 		if err := v.client.Remove(ctx, rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size); err != nil {
 			errs = errors.Join(errs, fmt.Errorf("remove breakpoint at %v: %w", p.Addr, err))
+			continue
+		}
+		if p.Kind == machine.Software {
+			_ = v.call(func() { delete(v.kvm.text, p.Addr) })
 		}
 	}
 	return errs
@@ -105,6 +110,9 @@ func (v *Stopped) removeFromStub(ctx context.Context, gone []machine.Point) erro
 func (v *Stopped) Monitor(ctx context.Context, command string) (string, error) {
 	return v.client.Monitor(ctx, command)
 }
+
+// stoppedThread is the thread of the last stop, any if it had none.
+func (v *Stopped) stoppedThread() rsp.ThreadID { return v.LastStop().Reply.Thread }
 
 // code is a software breakpoint at an address.
 func code(a addr.Addr) machine.Point { return machine.Point{Kind: machine.Software, Addr: a, Size: 1} }

@@ -131,6 +131,18 @@ func (t *Points) Owned(a addr.Addr, owner Owner) bool {
 // Code reports whether any code breakpoint stands at a.
 func (t *Points) Code(a addr.Addr) bool { return len(t.OwnersAt(a)) > 0 }
 
+// Hardware counts the points that need a debug register where the CPU's own
+// are used.
+func (t *Points) Hardware() int {
+	n := 0
+	for p := range t.owners {
+		if p.Kind != Software {
+			n++
+		}
+	}
+	return n
+}
+
 func sortPoints(p []Point) {
 	slices.SortFunc(p, func(a, b Point) int {
 		switch {

@@ -224,10 +224,6 @@ func (m *Machine) onJobDone(d JobDone) []Effect {
 		m.stop, m.at = rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap, Thread: d.Thread}, 0
 		return m.announce(d.Report)
 	}
-	if m.held && m.resume != nil && len(m.jobs) == 0 {
-		m.stop.Signal = sigInt
-		return m.announce(nil)
-	}
 	return m.pump()
 }
 
@@ -250,6 +246,9 @@ func (m *Machine) pump() []Effect {
 		}
 		m.quiet = true
 		return m.interrupt()
+	case m.state == Stopped && m.resume != nil && m.held: // a client has interrupted meanwhile
+		m.stop = rsp.StopReply{Kind: rsp.Stopped, Signal: sigInt, Thread: m.stop.Thread}
+		return m.announce(nil)
 	case m.state == Stopped && m.resume != nil:
 		return m.goOn()
 	}

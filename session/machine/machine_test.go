@@ -285,3 +285,62 @@ func TestAPointLivesAsLongAsItsLastOwner(t *testing.T) {
 		t.Fatal("nothing should stand there")
 	}
 }
+
+func TestAWatchpointHitByTheStepOffABreakpointIsShown(t *testing.T) {
+	watch := trapStop(cpu0)
+	watch.Reply.Reason, watch.Reply.WatchAddr = rsp.Watch, 0x1000
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"step p1.1"}},
+		{watch, []string{"pc p1.1"}},
+		{PC{PC: trap + 4}, []string{"announce T05"}},
+	})
+}
+
+func TestAStopThatSomebodyElseMakesDuringAJobChangesNothing(t *testing.T) {
+	run(t, withPoints(), []step{
+		{Job{ID: 6}, []string{"job 6 ran=false"}},
+		{intStop(cpu0), nil},
+		{JobDone{}, nil},
+		{cont, []string{"resume vCont;c"}},
+	})
+}
+
+func TestAJobMayEndInAStop(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{Job{ID: 7, Quiesce: true}, []string{"interrupt"}},
+		{intStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: 0x1234}, []string{"job 7 ran=true"}},
+		{JobDone{Show: true, Thread: cpu1, Report: "hang"}, []string{"announce hang"}},
+		{cont, []string{"resume vCont;c"}},
+	})
+}
+
+func TestAnInterruptOfAClientAfterAQuietOneIsItsOwn(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{Job{ID: 7, Quiesce: true}, []string{"interrupt"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"job 7 ran=true"}},
+		{JobDone{}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"resume vCont;c"}},
+		// somebody pauses the guest in a monitor window
+		{intStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: 0x1234}, []string{"announce T02"}},
+	})
+}
+
+func TestHardwarePointsAreCounted(t *testing.T) {
+	var p Points
+	p.Add(Point{Kind: Software, Addr: trap, Size: 1}, Traps)
+	p.Add(Point{Kind: Hardware, Addr: trap, Size: 1}, Traps)
+	p.Add(Point{Kind: Hardware, Addr: trap, Size: 1}, "gdb1") // the same one
+	p.Add(Point{Kind: WatchWrite, Addr: mine, Size: 8}, "gdb1")
+	if n := p.Hardware(); n != 2 {
+		t.Errorf("%d, want 2", n)
+	}
+}

@@ -236,3 +236,29 @@ func TestABadPolicySaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestAReportGivenUpIsNotReportedAgainWhenItEndsAfterAll(t *testing.T) {
+	var e Engine
+	if e.Oldest() != nil {
+		t.Fatal("nothing is under way")
+	}
+	first := e.Hit(at(t, 1, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs})).Capture
+	second := e.Hit(at(t, 0, "__warn", map[cfi.Reg]uint64{cfi.R8: ptRegs})).Capture
+	if e.Oldest() != first {
+		t.Fatalf("oldest %+v", e.Oldest())
+	}
+	if do := e.GiveUp(1); do.Complete != first || do.Confirm {
+		t.Fatalf("do = %+v", do)
+	}
+	if do := e.GiveUp(0); do.Complete != second || do.Unwatch != second.BackAt || !do.Confirm {
+		t.Fatalf("do = %+v", do)
+	}
+	end := map[cfi.Reg]uint64{cfi.RSI: ptRegs, cfi.RDX: 11}
+	if do := e.Hit(at(t, 1, "oops_end", end)); do != (Do{}) {
+		t.Fatalf("its late end: %+v", do)
+	}
+	again := e.Hit(at(t, 1, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs})).Capture
+	if do := e.Hit(at(t, 1, "oops_end", end)); do.Complete != again {
+		t.Fatalf("the next oops: %+v", do)
+	}
+}

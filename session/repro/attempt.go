@@ -74,7 +74,7 @@ func (a *attempt) reach(ctx context.Context) (shell, *Result) {
 	waitCtx, cancel := context.WithTimeout(ctx, cmp.Or(a.Wait, DefaultWait))
 	defer cancel()
 	var g shell
-	err, res := a.during(waitCtx, func(ctx context.Context) (err error) {
+	res, err := a.during(waitCtx, func(ctx context.Context) (err error) {
 		g, err = a.dial(ctx)
 		return err
 	})
@@ -94,7 +94,7 @@ func (a *attempt) reach(ctx context.Context) (shell, *Result) {
 
 // bring brings the reproducer in.
 func (a *attempt) bring(ctx context.Context, g shell, r *Reproducer) *Result {
-	err, res := a.during(ctx, func(ctx context.Context) error { return r.install(ctx, g) })
+	res, err := a.during(ctx, func(ctx context.Context) error { return r.install(ctx, g) })
 	switch {
 	case res != nil:
 		return res
@@ -113,7 +113,7 @@ func (a *attempt) bring(ctx context.Context, g shell, r *Reproducer) *Result {
 func (a *attempt) run(ctx context.Context, g shell, r *Reproducer) Result {
 	runCtx, cancel := context.WithTimeout(ctx, cmp.Or(a.Timeout, DefaultTimeout))
 	defer cancel()
-	err, res := a.during(runCtx, func(ctx context.Context) error {
+	res, err := a.during(runCtx, func(ctx context.Context) error {
 		return g.Run(ctx, r.Command, &guest.RunOptions{Stdout: a.Output, Stderr: a.Output})
 	})
 	switch {
@@ -141,7 +141,7 @@ func notRun(err error) bool {
 // linger goes on watching for a while: what a reproducer has set off may come
 // later. It gives res if nothing does.
 func (a *attempt) linger(ctx context.Context, res Result) Result {
-	_, found := a.during(ctx, func(ctx context.Context) error {
+	found, _ := a.during(ctx, func(ctx context.Context) error {
 		select {
 		case <-time.After(cmp.Or(a.Linger, DefaultLinger)):
 		case <-ctx.Done():
@@ -159,7 +159,7 @@ func (a *attempt) linger(ctx context.Context, res Result) Result {
 
 // during runs f and watches the session meanwhile. It returns when f has
 // ended: by itself, or because its context did when an event decided.
-func (a *attempt) during(ctx context.Context, f func(context.Context) error) (err error, decided *Result) {
+func (a *attempt) during(ctx context.Context, f func(context.Context) error) (decided *Result, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -169,10 +169,10 @@ func (a *attempt) during(ctx context.Context, f func(context.Context) error) (er
 		case ev := <-a.events:
 			if decided = a.decides(ev); decided != nil {
 				cancel()
-				return <-ended, decided
+				return decided, <-ended
 			}
 		case err := <-ended:
-			return err, a.pending()
+			return a.pending(), err
 		}
 	}
 }

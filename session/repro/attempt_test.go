@@ -18,10 +18,9 @@ import (
 
 // fakeVM is a session that says what it is told to.
 type fakeVM struct {
-	stop     *session.Stop // what the guest stands at
-	refused  error         // answer to Continue
-	resumed  bool
-	standing bool
+	stop    *session.Stop // what the guest stands at
+	refused error         // answer to Continue
+	resumed bool
 }
 
 func (v *fakeVM) AtCrash() bool { return v.stop != nil }
@@ -72,7 +71,7 @@ func gives(err error) func(context.Context) error {
 var (
 	theCrash = &session.Crash{}
 	hit      = session.Event{Kind: session.TrapHit, Shown: true, Crash: theCrash}
-	lost     = fmt.Errorf("run in the guest: %w: %w", guest.ErrLost, io.EOF)
+	errLost  = fmt.Errorf("run in the guest: %w: %w", guest.ErrLost, io.EOF)
 )
 
 func TestVerdicts(t *testing.T) {
@@ -113,9 +112,9 @@ func TestVerdicts(t *testing.T) {
 		{name: "a guest that reboots under the reproducer is lost",
 			shell: fakeShell{run: never}, news: []when{{time.Second, session.Event{Kind: session.GuestDown}}}, want: Infra, err: ErrReset, took: time.Second},
 		{name: "SSH that breaks without a crash is lost",
-			shell: fakeShell{run: gives(lost)}, want: Infra, err: ErrLostWithoutCrash, took: DefaultLinger},
+			shell: fakeShell{run: gives(errLost)}, want: Infra, err: ErrLostWithoutCrash, took: DefaultLinger},
 		{name: "SSH that breaks just before the trap is a crash",
-			shell: fakeShell{run: gives(lost)}, news: []when{{time.Second, hit}}, want: Crashed, took: time.Second},
+			shell: fakeShell{run: gives(errLost)}, news: []when{{time.Second, hit}}, want: Crashed, took: time.Second},
 		{name: "QEMU that dies is no crash of the guest",
 			shell: fakeShell{run: never}, news: []when{{time.Second, session.Event{Kind: session.StubGone, Err: io.EOF}}}, want: Infra, err: io.EOF, took: time.Second},
 		{name: "a crash while the reproducer is copied counts",

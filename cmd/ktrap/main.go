@@ -59,6 +59,12 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	// A reader that leaves (| head) makes writes fail. It must not end ktrap on
+	// the spot, with breakpoints in the guest. Taken, not ignored: QEMU and the
+	// compiler would inherit that.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("ktrap"),
@@ -81,8 +87,12 @@ type kongExit int
 
 func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 	defer func() {
-		if code, ok := recover().(kongExit); ok {
-			status = int(code)
+		switch r := recover().(type) {
+		case nil:
+		case kongExit:
+			status = int(r)
+		default:
+			panic(r) // a bug, with its stack
 		}
 	}()
 	if len(args) == 0 {

@@ -203,6 +203,18 @@ func TestResolvePrefersTheRealNameAndNeverTakesAColdFragment(t *testing.T) {
 	}
 }
 
+func TestAPointThatAnotherMakesSuperfluousIsNotArmed(t *testing.T) {
+	syms := map[string][]uint64{"print_circular_bug": {1}}
+	p := point(t, "print_circular_bug")
+	if got := p.Resolve(func(n string) []uint64 { return syms[n] }); len(got) != 1 {
+		t.Fatalf("before 6.12: %v", got)
+	}
+	syms[emergencyExit] = []uint64{2}
+	if got := p.Resolve(func(n string) []uint64 { return syms[n] }); got != nil {
+		t.Fatalf("since 6.12: %v", got)
+	}
+}
+
 func TestPolicies(t *testing.T) {
 	p, err := ParsePolicy("all=log,oops=stop:2", "kasan=off")
 	if err != nil {

@@ -41,9 +41,17 @@ type Point struct {
 	// Returns is set where the text is complete when the function returns, Caught
 	// where that is so at the next catch-all on the same CPU.
 	Returns, Caught bool
+	// Unless names a function that makes the point superfluous where it exists.
+	Unless string
 	// Only, if set, decides from the arguments and the task whether the hit counts.
 	Only func(h *Hit) bool
 }
+
+// emergencyExit ends every report of lockdep and RCU since 6.12. The functions
+// that begin them share their pages with those that take every lock, and QEMU
+// executes a page with a breakpoint one instruction at a time: the kernel with
+// lockdep becomes several times slower.
+const emergencyExit = "nbcon_cpu_emergency_exit"
 
 // taint flags, from include/linux/panic.h.
 const (
@@ -83,11 +91,10 @@ func Points() []Point {
 		{Name: "kmsan_report", Class: oops.KMSAN, Returns: true},
 		{Name: "kcsan_report_known_origin", Class: oops.KCSAN, Returns: true},
 		{Name: "kcsan_report_unknown_origin", Class: oops.KCSAN, Returns: true},
-		{Name: "lockdep_rcu_suspicious", Class: oops.Lockdep, Returns: true},
+		{Name: "lockdep_rcu_suspicious", Class: oops.RCU, Returns: true, Unless: emergencyExit},
 		{Name: "bad_page", Class: oops.BUG, Returns: true},
 		{Name: "object_err", Class: oops.SLUB, Returns: true},
 		{Name: "slab_err", Class: oops.SLUB, Returns: true},
-		{Name: "spin_bug", Class: oops.Lockdep, Returns: true},
 		{Name: "__schedule_bug", Class: oops.Atomic, Returns: true},
 		{Name: "oom_kill_process", Class: oops.OOM, Returns: true},
 		{Name: "show_all_workqueues", Class: oops.Workqueue, Returns: true, Only: calledBy("wq_watchdog_timer_fn")},
@@ -98,14 +105,14 @@ func Points() []Point {
 		{Name: "add_taint", Role: CatchAll, Only: reportTaint},
 		{Name: "check_panic_on_warn", Role: CatchAll},
 		{Name: "panic_on_rcu_stall", Class: oops.RCU, Role: CatchAll},
-		{Name: "nbcon_cpu_emergency_exit", Role: CatchAll, Only: notCalledBy("print_irqtrace_events")},
+		{Name: emergencyExit, Role: CatchAll, Only: notCalledBy("print_irqtrace_events")},
 
 		// the guest restarts: addresses of the next kernel will differ
 		{Name: "machine_restart", Role: Reset},
 		{Name: "emergency_restart", Role: Reset},
 	}
 	for _, name := range lockdepPrinters {
-		all = append(all, Point{Name: name, Class: oops.Lockdep, Returns: true})
+		all = append(all, Point{Name: name, Class: oops.Lockdep, Returns: true, Unless: emergencyExit})
 	}
 	for _, kind := range ubsanHandlers {
 		all = append(all, Point{Name: "__ubsan_handle_" + kind, Class: oops.UBSAN, Returns: true})
@@ -159,6 +166,9 @@ func notCalledBy(names ...string) func(*Hit) bool {
 // the names compilers give to specialised copies. Fragments (name.cold) are
 // never taken: they are entered by a jump, with no arguments.
 func (p *Point) Resolve(addrsOf func(name string) []uint64) []uint64 {
+	if p.Unless != "" && len(addrsOf(p.Unless)) > 0 {
+		return nil
+	}
 	for _, suffix := range []string{"", ".isra.0", ".constprop.0", ".part.0", ".constprop.0.isra.0"} {
 		if found := addrsOf(p.Name + suffix); len(found) > 0 {
 			return found

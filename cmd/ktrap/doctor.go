@@ -147,18 +147,12 @@ func stubFinding(ctx context.Context, stub string, log *slog.Logger) finding {
 		f.Detail = err.Error()
 		return f
 	}
-	stopped := make(chan rsp.StopReply, 1)
-	c := rsp.NewClient(conn, &rsp.ClientOptions{Log: log, OnStop: func(r rsp.StopReply) {
-		select {
-		case stopped <- r:
-		default:
-		}
-	}})
+	c := rsp.NewClient(conn, &rsp.ClientOptions{Log: log})
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run() }() // ends with Close
 	features, err := c.Handshake(ctx)
-	if err == nil && len(stopped) > 0 {
-		err = c.Detach(ctx) // it ran before the look
+	if c.Features().Ran { // stopped for this look
+		err = errors.Join(err, c.Detach(ctx))
 	}
 	err = errors.Join(err, c.Close())
 	<-ended

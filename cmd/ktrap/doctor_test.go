@@ -1,0 +1,39 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"ktrap/rsp"
+	"ktrap/rsp/rsptest"
+)
+
+func TestALookAtAStubLeavesTheGuestAsItWas(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		ran  bool
+	}{{"a guest that ran runs on", true}, {"a guest that stood stands", false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: make([]byte, 8)}}}
+			detached := make(chan bool, 1)
+			stub := rsptest.ListenUnix(t, func(s *rsptest.Stub, msg rsp.Message) {
+				body := string(msg.Body)
+				if tt.ran && strings.HasPrefix(body, "qSupported") {
+					s.Reply("T02thread:p1.1;") // QEMU stops a guest for whoever connects
+				}
+				if strings.HasPrefix(body, "D") {
+					detached <- true
+				}
+				m.Handle(s, msg)
+			})
+			f := stubFinding(t.Context(), stub, slog.New(slog.DiscardHandler))
+			if f.State != "ok" {
+				t.Errorf("the stub is %+v", f)
+			}
+			if got := len(detached) == 1; got != tt.ran {
+				t.Errorf("detached = %v", got)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -130,7 +131,11 @@ func (m *machine) start(ctx context.Context, paused bool) (*vm.VM, error) {
 }
 
 // progress prints a step on stderr, where results do not go.
-func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "ktrap: "+format+"\n", args...) }
+func progress(format string, args ...any) { say(os.Stderr, fmt.Sprintf(format, args...)) }
+
+// say prints a message of ktrap's. Parts of it may come from the guest, so that
+// nothing in it may reach a terminal as it is.
+func say(w io.Writer, text string) { fmt.Fprintf(w, "ktrap: %s\n", vm.Printable([]byte(text))) }
 
 // recentBytes is how much of the console goes into a report.
 const recentBytes = 64 << 10

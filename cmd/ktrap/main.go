@@ -101,12 +101,12 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 	args, rest := splitArgs(args)
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "ktrap:", err)
+		say(os.Stderr, err.Error())
 		return exitUsage
 	}
 	log, err := c.LogLevels.logger(os.Stderr)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "ktrap:", err)
+		say(os.Stderr, err.Error())
 		return exitUsage
 	}
 	command.Bind(log, rest)
@@ -121,7 +121,7 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 			return status
 		}
 	}
-	fmt.Fprintln(os.Stderr, "ktrap:", err)
+	say(os.Stderr, err.Error())
 	return status
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
@@ -38,6 +39,14 @@ func TestAReaderThatLeavesDoesNotKillKtrap(t *testing.T) {
 	}
 }
 
+func TestMessagesDoNotMoveTheCursor(t *testing.T) {
+	var out strings.Builder
+	say(&out, "wrong vmlinux: \x1b[2J\u009bm\nsecond line")
+	if want := "ktrap: wrong vmlinux: \\x1b[2J\\u009bm\nsecond line\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
 // panickingCmd is a command with a bug.
 type panickingCmd struct{}
 
@@ -60,4 +69,3 @@ func TestAPanicInACommandIsNotSuccess(t *testing.T) {
 	status := parseAndRun(parser, &cli{}, []string{"bug"})
 	t.Errorf("exit status %d", status)
 }
-

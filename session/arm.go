@@ -137,7 +137,9 @@ func (v *Stopped) removeLeftover(ctx context.Context, at addr.Addr) {
 // of the kernel holds any more.
 func (v *Stopped) guestReset(ctx context.Context) {
 	v.reportUnfinished(ctx, "the guest was reset before its kernel did")
-	v.emit(Event{Kind: GuestDown, Text: "the guest was reset: traps will be armed again when its kernel is mapped"})
+	if v.World != nil { // a machine at its very first instruction is no news
+		v.emit(Event{Kind: GuestDown, Text: "the guest was reset: traps will be armed again when its kernel is mapped"})
+	}
 	if err := v.removeOwner(ctx, machine.Traps); err != nil {
 		v.log.Warn("remove the traps of the last kernel", "err", err)
 	}

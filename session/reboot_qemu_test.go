@@ -185,7 +185,7 @@ func (m *machine) stuckInReport(ctx context.Context, t *testing.T, s *session.Se
 		if err != nil {
 			return err
 		}
-		at := v.World.Symbols.Find("show_regs")[0].Start
+		at := v.World.Symbols.Find("__show_regs")[0].Start
 		return v.Target.WriteMemory(ctx, cpu, at, []byte{0xeb, 0xfe}) // jmp .
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ func builtins() []builtin {
 	return []builtin{
 		{"break_at", "where, handler=None", "stop at a function, FILE:LINE or *ADDRESS; handler(hit) returns STOP to stay stopped, else the guest goes on", (*Host).breakAt},
 		{"on_crash", "handler", "handler(crash) is called when a trap stops the guest; it returns CONTINUE to let it go on, else run() ends", (*Host).onCrash},
-		{"run", "seconds=None", "let the guest run until a handler says STOP, a crash, or time is up; returns why: stop, crash or timeout", (*Host).run},
+		{"run", "seconds=None", "let the guest run until a handler says STOP, a crash, the commands of start() have ended, or time is up; returns why: stop, crash, done or timeout", (*Host).run},
 		{"eval", "expr", "a C expression as a number or string, a struct as text; in a handler where the CPU stands, so that parameters and local variables have their names", (*Host).eval},
 		{"show", "expr", "a C expression formatted as gdb prints it", (*Host).show},
 		{"read", "address, size", "bytes of memory", (*Host).read},
@@ -26,7 +26,7 @@ func builtins() []builtin {
 		{"tasks", "", "every task, with pid, tgid, comm, state, cpu, kthread, addr", (*Host).tasks},
 		{"backtrace", "", "the stack, a list of func+0xoff/0xsize strings", (*Host).backtrace},
 		{"guest", "command", "run a command in the guest over SSH and return its output; the guest runs meanwhile", (*Host).guest},
-		{"start", "command", "start a command in the guest over SSH at the next run() and do not wait for it", (*Host).start},
+		{"start", "command", "start a command in the guest over SSH at the next run(), which ends with it", (*Host).start},
 		{"hex", "number", "0x..., of numbers below 0 as 64 bits", (*Host).hex},
 		{"pad", "value, width", "its text with spaces to the right, to the left for a negative width", (*Host).pad},
 	}

@@ -14,7 +14,7 @@ import (
 func (h *Host) breakAt(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
 	var where string
 	var handler starlark.Callable
-	if err := starlark.UnpackArgs("break_at", args, kw, "where", &where, "handler?", &handler); err != nil {
+	if err := starlark.UnpackArgs("break_at", args, kw, "where", &where, "handler??", &handler); err != nil {
 		return nil, err
 	}
 	ctx := contextOf(t)
@@ -88,7 +88,9 @@ func (h *Host) run(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple)
 		return nil, errors.New("run: a handler cannot let the guest run: return from it")
 	}
 	h.stop = false
-	h.launch(ctx)
+	timed, done := context.WithCancelCause(timed)
+	defer done(nil)
+	h.launch(ctx, func() { done(errDone) })
 	for {
 		stop, err := h.dbg.Continue(timed)
 		switch {
@@ -105,6 +107,8 @@ func (h *Host) run(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple)
 			}
 		case h.stop:
 			return starlark.String(stopWord), nil
+		case errors.Is(context.Cause(timed), errDone):
+			return starlark.String("done"), nil
 		case timed.Err() != nil:
 			return starlark.String("timeout"), nil
 		default: // somebody else's breakpoint, a Ctrl-C in gdb
@@ -112,6 +116,9 @@ func (h *Host) run(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tuple)
 		}
 	}
 }
+
+// errDone says that the commands of start() have ended, and run() with them.
+var errDone = errors.New("the commands have ended")
 
 // tellCrash calls the handler of crashes and says whether the guest goes on.
 func (h *Host) tellCrash(t *starlark.Thread, c *session.Crash) (goOn bool, err error) {

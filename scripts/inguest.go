@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"go.starlark.net/starlark"
 
@@ -78,8 +79,11 @@ func (h *Host) start(_ *starlark.Thread, args starlark.Tuple, kw []starlark.Tupl
 	return starlark.None, nil
 }
 
-// launch starts the commands of start(). They end with the script.
-func (h *Host) launch(ctx context.Context) {
+// launch starts the commands of start(), which end with the script, and calls
+// done when the last of them has ended by itself.
+func (h *Host) launch(ctx context.Context, done func()) {
+	left := new(atomic.Int64)
+	left.Store(int64(len(h.pending)))
 	for _, command := range h.pending {
 		h.running.Go(func() {
 			g, err := guest.Wait(ctx, h.o.Guest)
@@ -87,8 +91,15 @@ func (h *Host) launch(ctx context.Context) {
 				return // the script ended before the guest answered
 			}
 			defer g.Close()
-			if out, err := g.Output(ctx, command); err != nil && ctx.Err() == nil {
+			out, err := g.Output(ctx, command)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
 				h.print(fmt.Sprintf("start(%q): %v\n%s", command, err, out))
+			}
+			if left.Add(-1) == 0 {
+				done()
 			}
 		})
 	}

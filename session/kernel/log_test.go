@@ -230,12 +230,14 @@ func TestDmesgPrintsWhatTheConsolePrints(t *testing.T) {
 		"plain": {nil, `[    0.000000] Linux version 6.1
 [   12.345678] two
 [   12.345678] lines
+[   12.345678] 
 [123456.000001] esc \x1b[2J tab	 \xff é
 [    0.000000] 
 `},
 		"raw with callers": {&DmesgOptions{Raw: true, Caller: true}, `<5>[    0.000000][    C0] Linux version 6.1
 <30>[   12.345678][   T17] two
 <30>[   12.345678][   T17] lines
+<30>[   12.345678][   T17] 
 <0>[123456.000001][    T0] esc \x1b[2J tab	 \xff é
 <0>[    0.000000][    T0] 
 `},

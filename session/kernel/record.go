@@ -54,7 +54,7 @@ func AppendDmesg(dst []byte, records []Record, o *DmesgOptions) []byte {
 	for i := range records {
 		r := &records[i]
 		prefix := r.prefix(o)
-		for line := range strings.SplitSeq(strings.TrimSuffix(string(r.Text), "\n"), "\n") {
+		for line := range strings.SplitSeq(string(r.Text), "\n") { // a newline at the end is an empty line there, too
 			dst = append(dst, prefix...)
 			dst = appendEscaped(dst, line)
 			dst = append(dst, '\n')

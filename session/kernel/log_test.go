@@ -186,6 +186,33 @@ func oldRecord(ts uint64, text string) []byte {
 	return b
 }
 
+func TestTextsThatLieUponEachOtherDoNotMultiply(t *testing.T) {
+	g := newLogGuest()
+	first := g.id
+	for i := range uint64(8) {
+		g.add(i, "x", descFinalized)
+	}
+	for i := range uint64(8) { // each begins behind the last and claims all the rest
+		id := (first + i) & descIDMask
+		at := addr.Addr(id & (1<<logBits - 1))
+		g.put64(g.data+addr.Addr(8*i), id)
+		g.put64(g.descs+at*24+8, 8*i)
+		g.put64(g.descs+at*24+16, 256)
+		g.put(g.infos+at*88+16, []byte{0xff, 0xff})
+	}
+	list, err := g.Log(t.Context())
+	if _, ok := errors.AsType[*CorruptError](err); !ok {
+		t.Errorf("got %v", err)
+	}
+	sum := 0
+	for _, r := range list {
+		sum += len(r.Text)
+	}
+	if len(list) == 0 || sum > 1<<logDataBits {
+		t.Errorf("%d records hold %d bytes of a ring of %d", len(list), sum, 1<<logDataBits)
+	}
+}
+
 func TestTheLogOfKernelsBefore510(t *testing.T) {
 	g := newGuest()
 	g.layouts = logLayouts()

@@ -153,7 +153,7 @@ func (r *ring) records(descs, infos []byte, n int, from uint64) ([]Record, error
 		return nil, fmt.Errorf("read texts: %w", err)
 	}
 	var out []Record
-	unfinished := 0
+	unfinished, room := 0, len(texts.b)
 	for i := range n {
 		d, ok := r.desc.within(descs, i*int(r.desc.size))
 		in, ok2 := r.info.within(infos, i*int(r.info.size))
@@ -172,6 +172,9 @@ func (r *ring) records(descs, infos []byte, n int, from uint64) ([]Record, error
 			if rec := record(in); rec.Seq >= from {
 				length, _ := in.uint("text_len")
 				rec.Text = texts.text(d, id, int(length))
+				if room -= len(rec.Text); room < 0 {
+					return out, &CorruptError{"log buffer", r.data, "texts lie upon each other"}
+				}
 				out = append(out, rec)
 			}
 		}

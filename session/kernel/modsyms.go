@@ -93,7 +93,8 @@ func collectSyms(tab, names, kinds []byte) []symbols.GuestSymbol {
 		if binary.LittleEndian.Uint16(e[6:]) == 0 || uint64(name) >= uint64(len(names)) {
 			continue // undefined
 		}
-		s, _, _ := bytes.Cut(names[name:], []byte{0})
+		rest := names[name:]
+		s, _, _ := bytes.Cut(rest[:min(maxSymbolName, len(rest))], []byte{0})
 		if len(s) == 0 {
 			continue
 		}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -279,7 +280,21 @@ func TestORCTablesOfAModuleComeFromTheGuest(t *testing.T) {
 	}
 }
 
-// The contract: no panic, and every symbol has a name that is safe to print.
+func TestNamesThatDoNotEndAreCut(t *testing.T) {
+	names := bytes.Repeat([]byte("n"), 1<<20)
+	tab := make([]byte, 2*symSize) // both begin in the same string
+	for i := range 2 {
+		tab[i*symSize], tab[i*symSize+6] = byte(i), 1
+	}
+	for _, s := range collectSyms(tab, names, []byte("tt")) {
+		if len(s.Name) != maxSymbolName {
+			t.Errorf("a name has %d bytes", len(s.Name))
+		}
+	}
+}
+
+// The contract: no panic, and every symbol has a name that is safe to print and
+// not much longer than the kernel's can be.
 func FuzzModuleSymbols(f *testing.F) {
 	f.Add([]byte("\x01\x00\x00\x00\x02\x00\x01\x00AAAAAAAABBBBBBBB"), []byte("\x00name\x00"), []byte("t"))
 	f.Fuzz(func(t *testing.T, tab, names, kinds []byte) {
@@ -289,7 +304,7 @@ func FuzzModuleSymbols(f *testing.F) {
 			t.Fatalf("%d symbols of %d", len(list), n)
 		}
 		for _, s := range list {
-			if s.Name == "" || strings.ContainsAny(s.Name, "\x00\x1b\n") {
+			if s.Name == "" || strings.ContainsAny(s.Name, "\x00\x1b\n") || len(s.Name) > 4*maxSymbolName {
 				t.Fatalf("name %q", s.Name)
 			}
 		}

@@ -76,7 +76,8 @@ func (w *walk) chooseUndefined(f *Frame) (cfi.Row, Source, *StopError) {
 // returnsToText reports whether a return address is on top of the stack.
 func (w *walk) returnsToText(f *Frame) bool {
 	ret, err := word(w.mem, f.SP())
-	return err == nil && w.isText(addr.Addr(ret)-1)
+	caller := Frame{PC: addr.Addr(ret)}
+	return err == nil && w.isText(caller.LookupPC())
 }
 
 // chooseOutside handles a pc that is in no text. After a call through a bad

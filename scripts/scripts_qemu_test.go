@@ -155,7 +155,7 @@ def hit(h):
 break_at("vfs_read", hit)
 start("cat /etc/passwd")
 run(10)`, "", "test.star:2:12: "},
-		{"a name that does not exist", `break_at("no_such_function", None)`, "", `test.star:1:9: break_at: resolve "no_such_function"`},
+		{"a name that does not exist", `break_at("no_such_function", None)`, "", `test.star:1:9: resolve "no_such_function"`},
 		{"commands in the guest", `print(guest("echo $((6*7))").strip(), len([t for t in tasks() if t.pid == 1]))`, "42 1", ""},
 		{"a crash", `
 def crash(c):

@@ -12,9 +12,9 @@ import (
 func data() []command {
 	return []command{
 		{names: []string{"print", "p"}, args: "[/F] EXPR", help: "a C expression: current->comm, $rdi, a local variable, per_cpu(runqueues, 0).nr_running", run: printExpr},
-		{names: []string{"x"}, args: "[/NFU] EXPR", help: "memory: x/4gx $rsp, x/8a $rsp, x/s ADDR, x/5i $rip; again: what follows", again: true, run: examine},
+		{names: []string{"x"}, args: "[/NFU] EXPR", help: "memory: x/4gx $rsp, x/8a $rsp, x/s ADDR, x/5i $rip; again: what follows", again: true, goesOn: true, run: examine},
 		{names: []string{"regs", "registers"}, help: "registers of the selected frame", run: registers},
-		{names: []string{"list", "l"}, args: "[WHERE]", help: "source around the selected line or a place; again: what follows", again: true, run: listSource},
+		{names: []string{"list", "l"}, args: "[WHERE]", help: "source around the selected line or a place; again: what follows", again: true, goesOn: true, run: listSource},
 		{names: []string{"disassemble", "disas"}, args: "[WHERE]", help: "the code around the pc, or a function's", run: disassemble},
 	}
 }

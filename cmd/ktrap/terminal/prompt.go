@@ -108,7 +108,12 @@ func (t *Terminal) beside(ctx context.Context, tty *os.File) {
 	for {
 		select {
 		case e := <-t.events:
-			t.above(func() { t.showEvent(e) })
+			t.above(func() {
+				t.showEvent(e)
+				if e.Kind == session.TrapHit && e.Shown {
+					t.printf("%s %s; `report` shows it\n", t.colors.bad("crash:"), e.Crash.Report.Title)
+				}
+			})
 			if e.Kind == session.StubGone {
 				tty.Close()
 				return

@@ -102,7 +102,7 @@ func repeat(move func(*Terminal, context.Context) (session.Stop, error)) func(co
 		if args != "" {
 			var err error
 			if n, err = strconv.Atoi(args); err != nil || n < 1 {
-				return errors.New("want a count: 1, 2, ...")
+				return errors.New("want a count of 1 or more")
 			}
 		}
 		var stop session.Stop

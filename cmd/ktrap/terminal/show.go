@@ -25,11 +25,8 @@ func (t *Terminal) showEvent(e session.Event) {
 	switch e.Kind {
 	case session.TrapHit:
 		t.caught = true
-		switch {
-		case !e.Shown:
+		if !e.Shown { // else the stop itself shows it
 			t.printf("%s %s\n", t.colors.dim("[logged]"), e.Crash.Report.Title)
-		default:
-			t.printf("%s %s\n", t.colors.bad("crash:"), e.Crash.Report.Title)
 		}
 	case session.Reported:
 		t.printf("%s %s\n", t.colors.dim("report:"), e.Path)

@@ -9,11 +9,12 @@ import (
 
 // command is one word of the terminal. Help, completion and docs come from this.
 type command struct {
-	names []string // the first is the name, the rest are short forms
-	args  string
-	help  string
-	again bool // an empty line repeats it
-	run   func(ctx context.Context, t *Terminal, args string) error
+	names  []string // the first is the name, the rest are short forms
+	args   string
+	help   string
+	again  bool // an empty line repeats it
+	goesOn bool // without its arguments
+	run    func(ctx context.Context, t *Terminal, args string) error
 }
 
 // groups is the table, in the order of help.
@@ -60,14 +61,19 @@ func find(name string) (command, error) {
 	return command{}, fmt.Errorf("%q may be %s", name, strings.Join(names, ", "))
 }
 
-// repeatable gives the line that an empty line repeats, "" if none.
+// repeatable gives what an empty line after this one means, "" if nothing.
+// What shows a place goes on behind it.
 func repeatable(text string) string {
-	name, _, _ := strings.Cut(text, " ")
-	name, _, _ = strings.Cut(name, "/")
-	if c, err := find(name); err == nil && c.again {
-		return text
+	word, _, _ := strings.Cut(text, " ")
+	name, _, _ := strings.Cut(word, "/")
+	c, err := find(name)
+	switch {
+	case err != nil || !c.again:
+		return ""
+	case c.goesOn:
+		return word
 	}
-	return ""
+	return text
 }
 
 // Help renders the table as text, one line a command.
@@ -76,11 +82,15 @@ func Help() string {
 	for _, g := range groups() {
 		fmt.Fprintf(&b, "%s:\n", g.title)
 		for _, c := range g.list {
-			usage := strings.TrimSpace(strings.Join(c.names, ", ") + " " + c.args)
-			fmt.Fprintf(&b, "  %-34s %s\n", usage, c.help)
+			fmt.Fprintf(&b, "  %-34s %s\n", usage(c), c.help)
 		}
 	}
 	return b.String()
+}
+
+// usage is how a command is typed.
+func usage(c command) string {
+	return strings.TrimSpace(strings.Join(c.names, ", ") + " " + c.args)
 }
 
 // complete offers command names, subjects of info, and symbols.

@@ -85,7 +85,7 @@ func dialHint(p place, err error) string {
 		return fmt.Sprintf(" (nothing listens on %s: start QEMU with -s)", p.addr)
 	}
 	_, port, _ := net.SplitHostPort(p.addr)
-	return fmt.Sprintf(" (nothing listens on %s: start QEMU with -gdb tcp::%s)", p.addr, port)
+	return fmt.Sprintf(" (nothing listens on %s: start QEMU with -gdb tcp:127.0.0.1:%s)", p.addr, port)
 }
 
 // Listen opens the port for gdb at "host:port", ":port" (loopback), "*:port"

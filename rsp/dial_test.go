@@ -28,7 +28,7 @@ func TestARefusedConnectionSaysWhatToDo(t *testing.T) {
 	_, port, _ := net.SplitHostPort(addr)
 	dead := filepath.Join(t.TempDir(), "dead")
 	for at, want := range map[string]string{
-		addr:           "(nothing listens on " + addr + ": start QEMU with -gdb tcp::" + port + ")",
+		addr:           "(nothing listens on " + addr + ": start QEMU with -gdb tcp:127.0.0.1:" + port + ")",
 		"unix:" + dead: "start QEMU with -gdb unix:" + dead + ",server,nowait",
 		dead:           "start QEMU with -gdb unix:" + dead + ",server,nowait",
 		"localhost":    "want host:port",

@@ -17,11 +17,12 @@ type scriptCmd struct {
 	File string   `arg:"" help:"A Starlark file, or the name of one that ships with ktrap: --list shows them." optional:""`
 	Args []string `arg:"" optional:"" help:"The script's argv."`
 	List bool     `help:"List the scripts that ship with ktrap."`
-	connectFlags
 	symbolFlags
 	trapFlags
 	machineFlags
-	SSH string `name:"ssh" placeholder:"HOST:PORT" help:"Where the guest's SSH answers, for guest() and start()."`
+	Stub   string `default:"${stub}" placeholder:"ADDR" help:"The stub: HOST:PORT, a unix socket or a serial line (default localhost:1234)."`
+	Listen string `placeholder:"ADDR" help:"Where gdb may connect meanwhile (default nowhere)."`
+	SSH    string `name:"ssh" placeholder:"HOST:PORT" help:"Where the guest's SSH answers, for guest() and start()."`
 }
 
 // Help is the long text of `ktrap script --help`.
@@ -58,7 +59,7 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 	}
 	defer done()
 	so := &scripts.Options{Args: c.Args, Out: os.Stdout, Log: log}
-	o.Stub, o.Listen, o.Vmlinux = c.Stub, "", c.Vmlinux
+	o.Stub, o.Listen, o.Vmlinux = c.Stub, c.Listen, c.Vmlinux
 	if c.SSH != "" {
 		so.Guest = &guest.Options{Addr: c.SSH, Key: c.SSHKey, Log: log}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -51,13 +50,14 @@ func (c *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	o.Stub, o.Listen, o.Vmlinux = c.Stub, c.Listen, c.Vmlinux
 	ctx, stop := interruptible(ctx)
 	defer stop()
-	out := json.NewEncoder(os.Stdout)
+	out := newEventLog(os.Stdout)
+	defer out.close()
 	status := exitDone
 	o.OnEvent = func(e session.Event) {
 		if e.Kind == session.TrapHit {
 			status = exitCrash
 		}
-		_ = out.Encode(newEvent(e)) // a reader that went away must not stop the proxy
+		out.put(newEvent(e))
 	}
 	err = session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		if !s.AtCrash() {
@@ -72,7 +72,7 @@ func (c *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	} else {
 		err = nil
 	}
-	_ = out.Encode(event{Event: "exit", Time: time.Now().UTC(), Status: &status})
+	out.put(event{Event: "exit", Time: time.Now().UTC(), Status: &status})
 	if status != exitDone {
 		return &exitError{status, err}
 	}

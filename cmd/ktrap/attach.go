@@ -37,7 +37,10 @@ func (c *attachCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer done()
 	o.Stub, o.Listen, o.Vmlinux = c.Stub, c.Listen, c.Vmlinux
+	ctx, open, stop := interruptibleUntil(ctx)
+	defer stop()
 	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
+		open()
 		return openTerminal(ctx, s, c.Execute, c.Listen)
 	})
 }

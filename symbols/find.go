@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"ktrap/symbols/elffile"
 )
 
 // ErrNotFound says that no file on the host fits.
@@ -119,14 +117,4 @@ func (c *chooser) result() (string, error) {
 		msg += ", not " + strings.Join(c.tried, ", not ")
 	}
 	return "", fmt.Errorf("%s: %w", msg, ErrNotFound)
-}
-
-// BuildIDOf gives the build-id of the ELF file at path.
-func BuildIDOf(path string) (string, error) {
-	f, err := elffile.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	return f.BuildID(), nil
 }

@@ -88,9 +88,6 @@ func cacheRoot() (string, error) {
 	return filepath.Join(dir, "ktrap"), nil
 }
 
-// Root is the lab's folder.
-func (l *Lab) Root() string { return l.root }
-
 func (l *Lab) dir(series string) string { return filepath.Join(l.root, series) }
 
 // Kernel gives a prepared series; "" means DefaultSeries.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ktrap/session/disasm"
@@ -30,7 +31,7 @@ func (v *Stopped) collect(ctx context.Context, cpu target.CPU, do trap.Do) *Cras
 		c.missing("kernel log: %v", err)
 	}
 	said := v.textOf(records, o)
-	if said == nil && do.Confirm {
+	if do.Confirm && (said == nil || o.Point.Role == trap.CatchAll && !traced(said)) {
 		return nil
 	}
 	r := v.newReport(c, o)
@@ -65,6 +66,13 @@ func (v *Stopped) textOf(records []kernel.Record, o *trap.Open) *oops.Oops {
 		return &found[len(found)-1]
 	}
 	return nil
+}
+
+// traced reports whether a text has come to its call trace. Catch-alls are also
+// called for parts of a report, print_irqtrace_events among them, which it ends
+// with a jump: only the text tells that more is to come.
+func traced(said *oops.Oops) bool {
+	return slices.ContainsFunc(said.Traces, func(t oops.Trace) bool { return t.Kind == oops.CallTrace })
 }
 
 // newReport fills what the stopped guest itself tells.

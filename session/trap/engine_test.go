@@ -124,19 +124,6 @@ func TestAReportOfKASANIsCapturedAtItsBeginAndEndsAtACatchAll(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAnInnerPartIsNotTheEndOfTheReport(t *testing.T) {
-	var e Engine
-	h := at(t, 0, "nbcon_cpu_emergency_exit", nil)
-	h.Caller = "print_irqtrace_events"
-	if do := e.Hit(h); do != (Do{}) {
-		t.Fatalf("do = %+v", do)
-	}
-	h.Caller = "debug_check_no_locks_freed"
-	if do := e.Hit(h); do.Complete == nil || !do.Confirm {
-		t.Fatalf("do = %+v", do)
-	}
-}
-
 func TestACatchAllAloneNeedsTextToBeAReport(t *testing.T) {
 	var e Engine
 	do := e.Hit(at(t, 0, "add_taint", map[cfi.Reg]uint64{cfi.RDI: taintSoftLockup}))

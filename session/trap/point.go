@@ -105,7 +105,7 @@ func Points() []Point {
 		{Name: "add_taint", Role: CatchAll, Only: reportTaint},
 		{Name: "check_panic_on_warn", Role: CatchAll},
 		{Name: "panic_on_rcu_stall", Class: oops.RCU, Role: CatchAll},
-		{Name: emergencyExit, Role: CatchAll, Only: notCalledBy("print_irqtrace_events")},
+		{Name: emergencyExit, Role: CatchAll},
 
 		// the guest restarts: addresses of the next kernel will differ
 		{Name: "machine_restart", Role: Reset},
@@ -155,11 +155,6 @@ func calledBy(names ...string) func(*Hit) bool {
 		}
 		return false
 	}
-}
-
-func notCalledBy(names ...string) func(*Hit) bool {
-	by := calledBy(names...)
-	return func(h *Hit) bool { return !by(h) }
 }
 
 // Resolve finds the address of a point's function: the plain name first, then

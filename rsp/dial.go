@@ -66,11 +66,21 @@ func Dial(ctx context.Context, addr string) (io.ReadWriteCloser, error) {
 		return line, nil
 	}
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, p.network, p.addr)
+	conn, err := d.DialContext(ctx, p.network, loopback(p.addr))
 	if err != nil {
 		return nil, fmt.Errorf("connect to stub: %w%s", err, dialHint(p, err))
 	}
 	return conn, nil
+}
+
+// loopback spells localhost as the address that QEMU and gdb mean by it. A
+// small system may have no /etc/hosts, and a name server elsewhere must not
+// decide where loopback is.
+func loopback(addr string) string {
+	if port, ok := strings.CutPrefix(addr, "localhost:"); ok {
+		return "127.0.0.1:" + port
+	}
+	return addr
 }
 
 // dialHint says what to do when nothing listens.
@@ -105,7 +115,7 @@ func Listen(addr string) (net.Listener, error) {
 	if network == "unix" {
 		removeStale(at)
 	}
-	l, err := net.Listen(network, at)
+	l, err := net.Listen(network, loopback(at))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("open port for gdb: %w (another ktrap or QEMU has it: choose one with --listen)", err)
 	}

@@ -36,6 +36,7 @@ func (v *Stopped) askKVM(ctx context.Context) {
 		return
 	}
 	_ = v.call(func() { v.kvm = kvm{on: true, text: make(map[addr.Addr]byte)} })
+	v.underKVM.Store(true)
 	v.emit(Event{Kind: Note, Text: "the guest runs under KVM: breakpoints are written into its text, and four can be hardware ones"})
 }
 
@@ -80,6 +81,13 @@ func (k *kvm) show(p []byte, a addr.Addr) {
 		if off := uint64(at - a); off < uint64(len(p)) && p[off] == int3 {
 			p[off] = b
 		}
+	}
+}
+
+// showText is show for ktrap's own reads, on the worker's goroutine.
+func (s *Session) showText(p []byte, a addr.Addr) {
+	if s.underKVM.Load() {
+		_ = s.call(func() { s.kvm.show(p, a) }) // after the loop's end nobody looks
 	}
 }
 

@@ -64,6 +64,7 @@ type Session struct {
 	gdbs     map[*gdbClient]struct{}
 	lost     error
 	kvm      kvm
+	underKVM atomic.Bool // kvm.on, for whoever is not the loop
 
 	// Owned by the worker: one at a time, handed over through the loop.
 	engine  trap.Engine
@@ -118,7 +119,7 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 	if err := s.clearStub(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", o.Stub, err)
 	}
-	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target")})
+	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target"), Show: s.showText})
 	close(opened)
 	return s.serve(ctx, front)
 }

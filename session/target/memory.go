@@ -54,12 +54,16 @@ func (v *view) ReadMemory(p []byte, a addr.Addr) error {
 	if uint64(a)+uint64(len(p)) < uint64(a) && uint64(a)+uint64(len(p)) != 0 {
 		return &FaultError{a}
 	}
-	for len(p) > 0 {
-		n := min(len(p), maxRun-int(a&(pageSize-1)))
-		if err := v.chunk(p[:n], a); err != nil {
+	rest, at := p, a
+	for len(rest) > 0 {
+		n := min(len(rest), maxRun-int(at&(pageSize-1)))
+		if err := v.chunk(rest[:n], at); err != nil {
 			return err
 		}
-		p, a = p[n:], a+addr.Addr(n)
+		rest, at = rest[n:], at+addr.Addr(n)
+	}
+	if v.t.show != nil {
+		v.t.show(p, a)
 	}
 	return nil
 }

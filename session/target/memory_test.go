@@ -283,3 +283,16 @@ type failing struct {
 }
 
 func (f failing) ReadMemory(context.Context, rsp.ThreadID, uint64, []byte) error { return f.err }
+
+func TestWhatBreakpointsHideIsPutBack(t *testing.T) {
+	m := newMachine(4)
+	m.addCPU(false, m.kernel)
+	m.t.show = func(p []byte, a addr.Addr) {
+		if a == text {
+			p[0] = 'T'
+		}
+	}
+	if got := readString(t, m.t.Memory(t.Context()), text, 4); got != "Text" {
+		t.Errorf("read %q", got)
+	}
+}

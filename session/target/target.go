@@ -41,6 +41,9 @@ type CPU struct {
 // Options configure a Target; nil means the defaults.
 type Options struct {
 	Log *slog.Logger // discarded when nil
+	// Show, if set, puts back into memory that was just read at a what
+	// breakpoints hide there.
+	Show func(p []byte, a addr.Addr)
 }
 
 // Target is one machine behind a stub.
@@ -50,7 +53,8 @@ type Options struct {
 type Target struct {
 	stub  stub
 	log   *slog.Logger
-	epoch atomic.Uint64 // bumped by the session loop at each resume
+	show  func(p []byte, a addr.Addr) // nil when nothing hides
+	epoch atomic.Uint64               // bumped by the session loop at each resume
 
 	// Owned by the holder of the stop lease.
 	desc *Description // of this stub; read once
@@ -80,6 +84,9 @@ func newTarget(s stub, o *Options) *Target {
 	t := &Target{stub: s, log: slog.New(slog.DiscardHandler)}
 	if o != nil && o.Log != nil {
 		t.log = o.Log
+	}
+	if o != nil {
+		t.show = o.Show
 	}
 	return t
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -117,12 +118,29 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 	status = exitFailed
 	if e, ok := errors.AsType[*exitError](err); ok {
 		status = e.Status
-		if e.Err == nil {
-			return status
-		}
 	}
-	say(os.Stderr, err.Error())
+	if err = audible(err); err != nil {
+		say(os.Stderr, err.Error())
+	}
 	return status
+}
+
+// audible leaves out statuses without a message, and keeps what was joined to
+// them: that the guest could not be left as promised, say.
+func audible(err error) error {
+	if e, ok := err.(*exitError); ok && e.Err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	all := joined.Unwrap()
+	rest := slices.DeleteFunc(slices.Clone(all), func(e error) bool { return audible(e) == nil })
+	if len(rest) == len(all) {
+		return err // with the words around them
+	}
+	return errors.Join(rest...)
 }
 
 // passed are the arguments after --, handed on to QEMU.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -44,6 +46,28 @@ func TestMessagesDoNotMoveTheCursor(t *testing.T) {
 	say(&out, "wrong vmlinux: \x1b[2J\u009bm\nsecond line")
 	if want := "ktrap: wrong vmlinux: \\x1b[2J\\u009bm\nsecond line\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestASilentStatusDoesNotSwallowWhatIsJoinedToIt(t *testing.T) {
+	silent, loud := &exitError{Status: exitCrash}, errors.New("leave the guest: no")
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string // "": nothing is said
+	}{
+		{"a status alone", silent, ""},
+		{"a status with a message", &exitError{exitUsage, loud}, "leave the guest: no"},
+		{"a status and an error at the end", errors.Join(silent, loud), "leave the guest: no"},
+		{"an error of two parts", fmt.Errorf("open: %w: %w", loud, loud), "open: leave the guest: no: leave the guest: no"},
+	} {
+		got := ""
+		if err := audible(tt.err); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s says %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }
 

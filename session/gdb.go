@@ -10,6 +10,7 @@ import (
 
 	"ktrap/rsp"
 	"ktrap/session/machine"
+	"ktrap/session/vm"
 )
 
 // gdbClient is one gdb on ktrap's port. To gdb, ktrap is a stub; a request that
@@ -71,41 +72,42 @@ func (s *Session) serveGDB(ctx context.Context) (func(), error) {
 }
 
 // talkGDB serves one gdb until it leaves. gdb expects a stub to stand when it
-// connects, so a running guest is stopped first.
+// connects, so a running guest is stopped, but only for somebody who speaks the
+// protocol: a port scanner changes nothing.
 func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	g := &gdbClient{s: s, owner: machine.Owner(fmt.Sprintf("gdb%d", n))}
+	g.server = rsp.NewServer(conn, &rsp.ServerOptions{Log: s.log.With("c", "rsp", "client", string(g.owner))})
+	m, err := g.server.Next()
+	if err != nil {
+		return
+	}
 	s.Interrupt()
 	if _, err := s.Wait(ctx); err != nil {
 		return
 	}
-	g := &gdbClient{s: s, owner: machine.Owner(fmt.Sprintf("gdb%d", n))}
-	g.server = rsp.NewServer(conn, &rsp.ServerOptions{Log: s.log.With("c", "rsp", "client", string(g.owner))})
 	_ = s.call(func() {
 		s.gdbs[g] = struct{}{}
 		g.thread = s.stopped.Reply.Thread
 		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " connected"})
 	})
 	defer g.gone()
-	for {
-		m, err := g.server.Next()
-		if err != nil {
-			if err != io.EOF {
-				s.log.Debug("gdb left", "client", string(g.owner), "err", err)
-			}
-			return
-		}
+	for ; err == nil; m, err = g.server.Next() {
 		leave := false
-		err = s.call(func() {
+		lost := s.call(func() {
 			if m.Kind == rsp.Interrupt {
 				g.interrupt()
 			} else {
 				leave = g.packet(ctx, m.Body)
 			}
 		})
-		if err != nil || leave {
+		if lost != nil || leave {
 			return
 		}
+	}
+	if err != io.EOF {
+		s.log.Debug("gdb left", "client", string(g.owner), "err", err)
 	}
 }
 
@@ -128,6 +130,9 @@ func (g *gdbClient) gone() {
 	_ = s.call(func() {
 		delete(s.gdbs, g)
 		has = s.machine.Points.Has(g.owner)
+		if g.waits && s.machine.Steps() { // nobody else waits for that step, which may never end
+			s.step(machine.Interrupt{})
+		}
 		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " left"})
 	})
 	if !has {
@@ -150,9 +155,13 @@ func (g *gdbClient) send(body []byte) {
 	}
 }
 
-// print shows text in gdb's console; gdb takes it only while it waits.
+// print shows text in gdb's console; gdb takes it only while it waits. What
+// comes from the guest must not move the cursor of a terminal.
 func (g *gdbClient) print(text string) {
-	g.send(fmt.Appendf(nil, "O%x", text))
+	if err := g.server.SendOutput([]byte(vm.Printable([]byte(text)))); err != nil {
+		g.s.log.Debug("write to gdb", "client", string(g.owner), "err", err)
+		g.server.Close()
+	}
 }
 
 // tell gives gdb the stop it waits for, the decoded crash before it.
@@ -200,6 +209,8 @@ func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
 		g.selectThread(p)
 	case len(p) > 2 && (p[0] == 'Z' || p[0] == 'z'):
 		g.breakpoint(ctx, p)
+	case strings.HasPrefix(p, "Qqemu."), strings.HasPrefix(p, "qqemu."):
+		g.send(qemuMode(p))
 	case p == "qOffsets":
 		g.send(g.offsets())
 	case strings.HasPrefix(p, execFile):

@@ -308,3 +308,20 @@ func (g *gdbClient) reverse(body []byte) {
 	}
 	g.send([]byte("E.reverse execution needs QEMU in replay mode (-icount rr=replay)"))
 }
+
+// qemuMode answers the queries and settings of QEMU's own that hold for the
+// whole stub, not for one client: with physical memory mode left on, every
+// other client and ktrap itself would read garbage.
+func qemuMode(p string) []byte {
+	switch p {
+	case "qqemu.PhyMemMode":
+		return []byte("0")
+	case "Qqemu.PhyMemMode:0", "Qqemu.sstep=0x7", "Qqemu.sstep=7":
+		return []byte("OK")
+	case "qqemu.sstepbits":
+		return []byte("ENABLE=1,NOIRQ=2,NOTIMER=4")
+	case "qqemu.sstep":
+		return []byte("0x7")
+	}
+	return []byte("E.ktrap keeps this setting for all its clients; monitor xp reads physical memory")
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ktrap/rsp"
+	"ktrap/session/machine"
 )
 
 // leaveTimeout bounds the wait for an inspection that is under way, and then
@@ -22,6 +23,11 @@ func (s *Session) leave() error {
 	defer patience.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*leaveTimeout)
 	defer cancel()
+	_ = s.call(func() {
+		if s.machine.Steps() { // a CPU that sleeps never ends its step
+			s.step(machine.Interrupt{})
+		}
+	})
 	err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
 		v.reportUnfinished(ctx, "ktrap was told to leave before the kernel did")
 		errs := v.removeAll(ctx)

@@ -119,6 +119,7 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 	if err := s.clearStub(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", o.Stub, err)
 	}
+	s.machine.Stands(s.client.Features().Stop)
 	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target"), Show: s.showText})
 	close(opened)
 	return s.serve(ctx, front)

@@ -52,7 +52,10 @@ func (c *bootCmd) Run(ctx context.Context, log *slog.Logger, extra passed) error
 	}
 	m.into(o, v)
 	o.Listen = c.Listen
+	ctx, open, stop := interruptibleUntil(ctx)
+	defer stop()
 	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
+		open()
 		if !c.Halt {
 			if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
 				return err

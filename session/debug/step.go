@@ -27,7 +27,7 @@ func (d *Debugger) StepInstruction(ctx context.Context) (session.Stop, error) {
 }
 
 func (d *Debugger) stepOne(ctx context.Context, cpu target.CPU) (session.Stop, error) {
-	ctx, done := d.patient(ctx, nil)
+	ctx, done := d.patient(ctx, d.S.Interrupt)
 	defer done()
 	return d.S.StepInstruction(ctx, cpu)
 }

@@ -53,11 +53,17 @@ func New() *Machine {
 	return &Machine{handled: make(map[rsp.ThreadID]addr.Addr)}
 }
 
+// Stands tells the stop at which the guest was found, before any event.
+func (m *Machine) Stands(at rsp.StopReply) { m.stop = at }
+
 // State returns the present state.
 func (m *Machine) State() State { return m.state }
 
 // Runs reports whether clients see the guest as running.
 func (m *Machine) Runs() bool { return m.resume != nil && m.state != Lost }
+
+// Steps reports whether the guest was told to step, which a job waits for.
+func (m *Machine) Steps() bool { return m.resume != nil && m.resume.Steps }
 
 // Step takes one event and returns what to do, in order.
 func (m *Machine) Step(ev Event) []Effect {
@@ -133,12 +139,18 @@ func (m *Machine) interrupt() []Effect {
 
 func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	m.asked = false
-	if s.Kind == rsp.Stopped && (m.state == Working || m.state == Inspecting) {
+	busy := m.state == Locating || m.state == Inspecting || m.state == Working
+	switch {
+	case s.Kind != rsp.Stopped: // QEMU ends; whoever is at work hears of it with the connection
+		m.resume, m.held, m.quiet = nil, false, false
+		out := []Effect{Announce{Stop: Stop{Reply: s}}}
+		if busy {
+			return out
+		}
+		m.state = Stopped
+		return append(out, m.pump()...)
+	case busy:
 		return nil // somebody else stopped what stands already
-	}
-	if s.Kind != rsp.Stopped {
-		m.resume, m.state = nil, Stopped
-		return []Effect{Announce{Stop: Stop{Reply: s}}}
 	}
 	// A watchpoint that the step has hit is news, a finished step is not.
 	if m.state == SteppingOver && s.Signal == sigTrap && s.Reason == rsp.NoReason {

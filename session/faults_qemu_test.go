@@ -215,6 +215,9 @@ func TestOwnPanicsLeaveTheGuestRunningWithoutBreakpoints(t *testing.T) {
 					return err
 				}
 				defer conn.Close()
+				if _, err := conn.Write([]byte("$?#3f")); err != nil { // a client is who speaks
+					return err
+				}
 				return s.UntilLost(ctx)
 			})
 			wantMessage(t, err, "ktrap bug: "+where, "on purpose")

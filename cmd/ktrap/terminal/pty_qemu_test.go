@@ -153,6 +153,9 @@ func TestAPersonAtARealTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := gdb.Write([]byte("$?#3f")); err != nil { // a client is who speaks
+		t.Fatal(err)
+	}
 	y.until("gdb1 connected")
 	y.until(prompt + "pri")
 	gdb.Close()

@@ -202,6 +202,16 @@ func TestAPointThatAnotherMakesSuperfluousIsNotArmed(t *testing.T) {
 	}
 }
 
+func TestUBSANIsTrappedOnceWhereItsEndCanBe(t *testing.T) {
+	both := map[string][]uint64{"__ubsan_handle_out_of_bounds": {1}, panicOnWarn: {2}}
+	if got := point(t, "__ubsan_handle_out_of_bounds").Resolve(func(n string) []uint64 { return both[n] }); got != nil {
+		t.Errorf("the handler: %v", got)
+	}
+	if got := point(t, panicOnWarn).Resolve(func(n string) []uint64 { return both[n] }); len(got) != 1 {
+		t.Errorf("the end: %v", got)
+	}
+}
+
 func TestPolicies(t *testing.T) {
 	p, err := ParsePolicy("all=log,oops=stop:2", "kasan=off")
 	if err != nil {

@@ -53,6 +53,11 @@ type Point struct {
 // lockdep becomes several times slower.
 const emergencyExit = "nbcon_cpu_emergency_exit"
 
+// panicOnWarn ends every report of UBSAN since 6.2. The handlers are entered
+// for each fault of a place that has been reported, too, and share a page with
+// stack_depot_save_flags, in which a kernel with KASAN spends much of its time.
+const panicOnWarn = "check_panic_on_warn"
+
 // taint flags, from include/linux/panic.h.
 const (
 	taintMachineCheck = 4
@@ -103,7 +108,7 @@ func Points() []Point {
 
 		// catch-alls: called when the text of some report is complete
 		{Name: "add_taint", Role: CatchAll, Only: reportTaint},
-		{Name: "check_panic_on_warn", Role: CatchAll},
+		{Name: panicOnWarn, Role: CatchAll},
 		{Name: "panic_on_rcu_stall", Class: oops.RCU, Role: CatchAll},
 		{Name: emergencyExit, Role: CatchAll},
 
@@ -115,7 +120,7 @@ func Points() []Point {
 		all = append(all, Point{Name: name, Class: oops.Lockdep, Returns: true, Unless: emergencyExit})
 	}
 	for _, kind := range ubsanHandlers {
-		all = append(all, Point{Name: "__ubsan_handle_" + kind, Class: oops.UBSAN, Returns: true})
+		all = append(all, Point{Name: "__ubsan_handle_" + kind, Class: oops.UBSAN, Returns: true, Unless: panicOnWarn})
 	}
 	return all
 }

@@ -116,6 +116,10 @@ func (s *Session) UntilLost(ctx context.Context) error {
 	}
 }
 
+// KernelKnown reports whether the running kernel has been proven, and so whether
+// its traps are armed.
+func (s *Session) KernelKnown() bool { return s.world.Load() != nil }
+
 // AtCrash reports whether the guest stands at a crash that was reported.
 func (s *Session) AtCrash() bool {
 	var at bool

@@ -143,3 +143,15 @@ const recentBytes = 64 << 10
 func recentConsole(v *vm.VM) func() []byte {
 	return func() []byte { return v.Console().Tail(recentBytes) }
 }
+
+// printable writes what a guest says without the bytes that move a terminal's
+// cursor.
+type printable struct{ to io.Writer }
+
+// Write takes all of p.
+func (w printable) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.to, vm.Printable(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -59,7 +59,12 @@ func (c *reproCmd) Run(ctx context.Context, log *slog.Logger, extra passed) erro
 	}
 	o.Origin.Reproducer = r.Origin()
 	o.Listen = c.Listen
-	a := &repro.Options{Timeout: c.Timeout, Output: os.Stderr, Say: func(s string) { progress("%s", s) }, Log: log}
+	o.OnEvent = func(e session.Event) {
+		if e.Kind == session.Note || e.Kind == session.Ready {
+			progress("%s", e.Text)
+		}
+	}
+	a := &repro.Options{Timeout: c.Timeout, Output: printable{os.Stderr}, Say: func(s string) { progress("%s", s) }, Log: log}
 	end, err := c.target(ctx, o, a, extra)
 	if err != nil {
 		return err

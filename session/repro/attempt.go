@@ -17,6 +17,7 @@ import (
 // debuggee is what an attempt asks of the session.
 type debuggee interface {
 	AtCrash() bool
+	KernelKnown() bool
 	Wait(ctx context.Context) (session.Stop, error)
 	Continue(ctx context.Context) error
 }
@@ -58,6 +59,9 @@ func (a *attempt) try(ctx context.Context, r *Reproducer) Result {
 	}
 	defer g.Close()
 	a.up = true
+	if !a.vm.KernelKnown() {
+		return Result{Verdict: CannotRun, Err: ErrBlind}
+	}
 	if res := a.bring(ctx, g, r); res != nil {
 		return *res
 	}
@@ -67,6 +71,9 @@ func (a *attempt) try(ctx context.Context, r *Reproducer) Result {
 	out.Took = time.Since(began)
 	return out
 }
+
+// ErrBlind says that nothing would be caught, so that nothing can be judged.
+var ErrBlind = errors.New("the running kernel is not known, so no trap is armed: give the --vmlinux it was built with")
 
 // reach waits for SSH; a crash during boot is a result too.
 func (a *attempt) reach(ctx context.Context) (shell, *Result) {

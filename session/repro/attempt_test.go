@@ -21,9 +21,13 @@ type fakeVM struct {
 	stop    *session.Stop // what the guest stands at
 	refused error         // answer to Continue
 	resumed bool
+	blind   bool // no kernel is known
 }
 
 func (v *fakeVM) AtCrash() bool { return v.stop != nil }
+
+func (v *fakeVM) KernelKnown() bool { return !v.blind }
+
 func (v *fakeVM) Wait(context.Context) (session.Stop, error) {
 	return *v.stop, nil
 }
@@ -233,4 +237,18 @@ func TestProgressIsSaidStepByStep(t *testing.T) {
 			t.Errorf("said %q", got)
 		}
 	})
+}
+
+func TestAGuestWhoseKernelIsNotKnownCannotBeJudged(t *testing.T) {
+	g := &fakeShell{}
+	a := &attempt{
+		Options: &Options{Guest: &guest.Options{}}, vm: &fakeVM{blind: true},
+		dial: func(context.Context) (shell, error) { return g, nil },
+	}
+	if res := a.try(t.Context(), &Reproducer{Name: "r", Command: "r"}); res.Verdict != CannotRun || !errors.Is(res.Err, ErrBlind) {
+		t.Errorf("verdict %s (%v), want %s and ErrBlind", res.Verdict, res.Err, CannotRun)
+	}
+	if !g.closed {
+		t.Error("the SSH connection was left open")
+	}
 }

@@ -72,11 +72,19 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 			return err
 		}
 	}
-	v.emit(Event{Kind: Ready, Text: fmt.Sprintf("Linux %s, slide %v (%s), %d traps armed in %v",
-		k.Release, k.Slide, k.How, armed, time.Since(began).Round(time.Millisecond))})
+	proof := ""
+	if k.Mismatch != nil {
+		proof = ", " + notProven
+		v.emit(Event{Kind: Note, Text: notProven + ": " + k.Mismatch.Error(), Err: k.Mismatch})
+	}
+	v.emit(Event{Kind: Ready, Text: fmt.Sprintf("Linux %s, slide %v (%s), %d traps armed in %v%s",
+		k.Release, k.Slide, k.How, armed, time.Since(began).Round(time.Millisecond), proof)})
 	v.reportEarlier(ctx)
 	return nil
 }
+
+// notProven marks everything that rests on --force.
+const notProven = "vmlinux NOT PROVEN to be the running kernel's"
 
 // sayDebugInfo says once that vmlinux has symbols only.
 func (v *Stopped) sayDebugInfo() {

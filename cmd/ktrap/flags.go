@@ -53,6 +53,9 @@ func (f *trapFlags) options(sym *symbolFlags, log *slog.Logger) (o *session.Opti
 		}
 		o.Sources.Substitute[from] = to
 	}
+	if err := tryFolder(f.ReportDir); err != nil {
+		return nil, nil, fmt.Errorf("make the folder for reports (--report-dir '' for none): %w", err)
+	}
 	closeFiles = func() {}
 	if f.Record != "" {
 		file, err := os.Create(f.Record)
@@ -63,4 +66,19 @@ func (f *trapFlags) options(sym *symbolFlags, log *slog.Logger) (o *session.Opti
 		closeFiles = func() { file.Close() }
 	}
 	return o, closeFiles, nil
+}
+
+// tryFolder finds out whether a folder can be made, better now than at the
+// crash. It is made again when there is something to put into it.
+func tryFolder(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Remove(dir)
 }

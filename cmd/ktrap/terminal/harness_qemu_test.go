@@ -39,16 +39,16 @@ type live struct {
 // what Run did.
 func onLive(t *testing.T, series string, f func(*live)) (ended error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), liveWait)
-	defer cancel()
 	l, err := lab.Open(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := l.Prepare(ctx, series, nil)
+	k, err := l.Prepare(t.Context(), series, nil) // may download: that time is not the guest's
 	if err != nil {
 		t.Fatalf("the tag qemu is set, so the lab must be there: %v", err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), liveWait)
+	defer cancel()
 	o := k.VMOptions()
 	o.Paused = true
 	v, err := vm.Start(ctx, o)

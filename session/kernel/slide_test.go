@@ -47,15 +47,27 @@ func TestAnotherKernelIsRefusedWithBothBuildIDs(t *testing.T) {
 	const other = "ffeeddccbbaa99887766554433221100ffeeddcc"
 	tests := map[string]struct {
 		spoil  func(g *guest)
+		id     string
 		banner string
 	}{
 		"another release": {func(g *guest) {
 			g.put(testSlide.Run(g.img.syms["linux_banner"]), []byte("Linux version 6.2.0 (x) #9 SMP\n\x00"))
 			g.put(testSlide.Run(g.img.notes), note(other))
-		}, "Linux version 6.2.0 (x) #9 SMP"},
+		}, other, "Linux version 6.2.0 (x) #9 SMP"},
 		"another build with the same banner": {func(g *guest) {
 			g.put(testSlide.Run(g.img.notes), note(other))
-		}, "Linux version 6.1.0 (me@host) (gcc (Debian) 12) #1 SMP Debian 6.1.1-1 (2026-01-01)"},
+		}, other, "Linux version 6.1.0 (me@host) (gcc (Debian) 12) #1 SMP Debian 6.1.1-1 (2026-01-01)"},
+		"modules close behind": {func(g *guest) {
+			clear(g.fakeMemory)
+			g.put(0xffffffffbfe00000, []byte("Linux version 5.10.1 (y) #1 SMP\n"))
+			g.put(0xffffffffc0000000, note("1111111111111111111111111111111111111111"))
+		}, "unknown", "Linux version 5.10.1 (y) #1 SMP"},
+		"two notes before the banner": {func(g *guest) {
+			clear(g.fakeMemory)
+			g.put(0xffffffff90000000, note("1111111111111111111111111111111111111111"))
+			g.put(0xffffffff90000000+scanStep, note("2222222222222222222222222222222222222222"))
+			g.put(0xffffffff90000000+3*scanStep, []byte("Linux version 5.10.1 (y) #1 SMP\n"))
+		}, "unknown", "Linux version 5.10.1 (y) #1 SMP"},
 		"everything elsewhere": {func(g *guest) {
 			clear(g.fakeMemory)
 			g.put(0xffffffff90000000, []byte{0x90})
@@ -64,7 +76,7 @@ func TestAnotherKernelIsRefusedWithBothBuildIDs(t *testing.T) {
 			g.put(0xffffffff90000000+2*scanStep-pageSize, []byte("\x7fELF"))
 			g.put(0xffffffff90000000+2*scanStep-16, note("1111111111111111111111111111111111111111")) // of the vDSO
 			g.put(0xffffffff90000000+3*scanStep+77, note(other))
-		}, "Linux version 5.10.1 (y) #1 SMP"},
+		}, other, "Linux version 5.10.1 (y) #1 SMP"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +87,7 @@ func TestAnotherKernelIsRefusedWithBothBuildIDs(t *testing.T) {
 			if err != nil || got.mismatch == nil {
 				t.Fatalf("found %+v, %v", got, err)
 			}
-			for _, want := range []string{testID, other, tt.banner, "--force"} {
+			for _, want := range []string{testID, tt.id, tt.banner, "--force"} {
 				if !strings.Contains(got.mismatch.Error(), want) {
 					t.Errorf("%q does not say %q", got.mismatch, want)
 				}

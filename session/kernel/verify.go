@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/elffile"
@@ -70,25 +71,32 @@ func (f *finder) mismatch(id, banner string) *MismatchError {
 
 // other finds out which kernel it is that the vmlinux does not belong to: its
 // image is searched for a banner and a build-id note. It is the slow way to a
-// good error message.
+// good error message. The search ends where modules begin, as they have notes
+// of their own; of two different ones the message names none.
 // Errors: ErrNotBooted if there is neither.
 func (f *finder) other(text addr.Addr, slide addr.Slide) (found, error) {
-	var id, banner string
+	var ids []string
+	var banner string
 	buf := make([]byte, scanOverlap+scanStep)
-	for off := addr.Addr(0); off < maxScan && (id == "" || banner == ""); off += scanStep {
-		if err := f.readWithHoles(buf[scanOverlap:], text+off); err != nil {
+	end := min(text+maxScan, moduleSpace)
+	for at := text; at < end && (len(ids) == 0 || banner == ""); at += scanStep {
+		if err := f.readWithHoles(buf[scanOverlap:], at); err != nil {
 			return found{}, fmt.Errorf("search the kernel image: %w", err)
 		}
 		if banner == "" {
 			banner = findBanner(buf)
 		}
-		if id == "" {
-			id = findBuildID(buf)
+		if id := findBuildID(buf); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 		copy(buf, buf[scanStep:])
 	}
-	if id == "" && banner == "" {
+	if len(ids) == 0 && banner == "" {
 		return found{}, ErrNotBooted
+	}
+	id := ""
+	if len(ids) == 1 {
+		id = ids[0]
 	}
 	if !plausible(slide) {
 		slide = 0

@@ -37,6 +37,10 @@ func (t typeLayouts) Layout(name string) (layout, error) {
 // move with KASLR.
 const kernelImage = 0xffffffff80000000
 
+// moduleSpace is where modules begin on a kernel with KASLR, MODULES_VADDR.
+// Source: linux Documentation/arch/x86/x86_64/mm.rst.
+const moduleSpace = 0xffffffffc0000000
+
 // link finds the link address of the first of several names that exists.
 func link(v vmlinux, names ...string) (addr.LinkAddr, bool) {
 	for _, n := range names {

@@ -74,7 +74,7 @@ var kasanBoots = [][]kasanCrash{
 		{oops.Hung, "INFO: task", endTask, ""},
 	}, endless: true}},
 	{{keyword: "irqlock2", reports: []kasanReport{{oops.Lockdep, "WARNING: inconsistent lock state", endTask, "c_irqlock"}}}},
-	{{keyword: "lockfreed", reports: []kasanReport{{oops.Lockdep, "WARNING: held lock freed!", endTask, "c_lockfreed"}}}},
+	{{keyword: "lockfreed", reports: []kasanReport{{oops.Lockdep, "WARNING: held lock freed!", endTask, "crashme_write"}}, endless: true}},
 	{{keyword: "exitlock", reports: []kasanReport{{oops.Lockdep, "WARNING: lock held when returning to user space!", "#0: ", ""}}}},
 	{{keyword: "hung", reports: []kasanReport{{oops.Hung, "INFO: task crashme_hung", endTask, ""}}, endless: true}},
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -145,12 +146,6 @@ func (t *Points) Hardware() int {
 
 func sortPoints(p []Point) {
 	slices.SortFunc(p, func(a, b Point) int {
-		switch {
-		case a.Addr < b.Addr:
-			return -1
-		case a.Addr > b.Addr:
-			return 1
-		}
-		return int(a.Kind) - int(b.Kind)
+		return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Size, b.Size))
 	})
 }

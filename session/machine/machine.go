@@ -12,6 +12,10 @@
 package machine
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"ktrap/rsp"
 	"ktrap/symbols/addr"
 )
@@ -78,10 +82,7 @@ func (m *Machine) Step(ev Event) []Effect {
 	case StubStop:
 		return m.onStop(ev.Reply)
 	case StubRefused:
-		m.asked = false
-		out := m.announce(nil)
-		out[0] = Announce{Stop: Stop{Reply: m.stop, PC: m.at, Err: ev.Err}}
-		return out
+		return m.onRefused(ev)
 	case PC:
 		return m.onPC(ev)
 	case Verdict:
@@ -153,7 +154,7 @@ func (m *Machine) onStop(s rsp.StopReply) []Effect {
 		return nil // somebody else stopped what stands already
 	}
 	// A watchpoint that the step has hit is news, a finished step is not.
-	if m.state == SteppingOver && s.Signal == sigTrap && s.Reason == rsp.NoReason {
+	if m.state == SteppingOver && m.stepEnded(s) {
 		delete(m.handled, m.stepping)
 		if !m.held {
 			return m.goOn()
@@ -163,6 +164,23 @@ func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	m.stop = s
 	m.state = Locating
 	return []Effect{ReadPC{Thread: s.Thread}}
+}
+
+// stepEnded reports whether a stop is the end of the step off a breakpoint, not
+// something that happened meanwhile. A stub need not say which CPU stopped.
+func (m *Machine) stepEnded(s rsp.StopReply) bool {
+	return s.Signal == sigTrap && s.Reason == rsp.NoReason && (s.Thread == m.stepping || s.Thread == rsp.AnyThread)
+}
+
+// onRefused takes a refusal for what was sent last, if that was a resume.
+func (m *Machine) onRefused(ev StubRefused) []Effect {
+	if m.state != Running && m.state != SteppingOver {
+		return nil
+	}
+	m.asked = false
+	out := m.announce(nil)
+	out[0] = Announce{Stop: Stop{Reply: m.stop, PC: m.at, Err: ev.Err}}
+	return out
 }
 
 func (m *Machine) onPC(ev PC) []Effect {
@@ -269,9 +287,11 @@ func (m *Machine) pump() []Effect {
 
 // goOn resumes the guest, first stepping each CPU whose hit has been dealt
 // with off its breakpoint. A CPU that stands at a breakpoint and was never
-// reported is left there: it will report itself.
+// reported is left there: it will report itself. The CPUs take their turns by
+// number, so that the same events always have the same effects.
 func (m *Machine) goOn() []Effect {
-	for t, pc := range m.handled {
+	for _, t := range slices.SortedFunc(maps.Keys(m.handled), compareThreads) {
+		pc := m.handled[t]
 		if !m.Points.Code(pc) || m.resume.stepsThread(t) {
 			delete(m.handled, t)
 			continue
@@ -282,6 +302,10 @@ func (m *Machine) goOn() []Effect {
 	m.state = Running
 	out := []Effect{ResumeStub{Packet: m.resume.Packet}}
 	return append(out, m.pump()...)
+}
+
+func compareThreads(a, b rsp.ThreadID) int {
+	return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
 }
 
 // Forget drops what is known of CPUs at breakpoints: their registers were

@@ -334,6 +334,23 @@ func TestAnInterruptOfAClientAfterAQuietOneIsItsOwn(t *testing.T) {
 	})
 }
 
+func TestCPUsStepOffTheirBreakpointsInTheOrderOfTheirNumbers(t *testing.T) {
+	for range 20 { // an order that is not defined is right now and then
+		m := withPoints()
+		cpus := []rsp.ThreadID{{PID: 1, TID: 10}, {PID: 1, TID: 3}, {PID: 1, TID: 7}, {PID: 1, TID: 1}}
+		for _, c := range cpus {
+			m.handled[c] = trap
+		}
+		run(t, m, []step{
+			{cont, []string{"step p1.1"}},
+			{trapStop(cpus[3]), []string{"step p1.3"}},
+			{trapStop(cpus[1]), []string{"step p1.7"}},
+			{trapStop(cpus[2]), []string{"step p1.a"}},
+			{trapStop(cpus[0]), []string{"resume vCont;c"}},
+		})
+	}
+}
+
 func TestHardwarePointsAreCounted(t *testing.T) {
 	var p Points
 	p.Add(Point{Kind: Software, Addr: trap, Size: 1}, Traps)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ type world struct {
 	t     *testing.T
 	rand  *rand.Rand
 	m     *Machine
+	twin  *Machine // hears the same and must say the same
 	trace []string
 
 	// The stub.
@@ -50,12 +52,14 @@ var modelPCs = []addr.Addr{trap, mine, 0xffffffff81000030, 0xffffffff81999999}
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
-		t: t, rand: rand.New(rand.NewPCG(seed, 0)), m: New(), guest: stands, jobs: make(map[int]string),
+		t: t, rand: rand.New(rand.NewPCG(seed, 0)), m: New(), twin: New(), guest: stands, jobs: make(map[int]string),
 	}
-	w.m.Points.Add(Point{Addr: trap, Size: 1}, Traps)
-	w.m.Points.Add(Point{Addr: mine, Size: 1}, "gdb1")
-	w.m.Points.Add(Point{Addr: modelPCs[2], Size: 1}, Hooks)
-	w.m.Points.Add(Point{Addr: modelPCs[2], Size: 1}, User)
+	for _, m := range []*Machine{w.m, w.twin} {
+		m.Points.Add(Point{Addr: trap, Size: 1}, Traps)
+		m.Points.Add(Point{Addr: mine, Size: 1}, "gdb1")
+		m.Points.Add(Point{Addr: modelPCs[2], Size: 1}, Hooks)
+		m.Points.Add(Point{Addr: modelPCs[2], Size: 1}, User)
+	}
 	return w
 }
 
@@ -74,6 +78,9 @@ func (w *world) step(ev Event) {
 		names[i] = name(e)
 	}
 	w.trace = append(w.trace, fmt.Sprintf("%T%+v -> %q, %v, guest %s, owed %q", ev, ev, names, w.m.State(), w.guest, w.owed))
+	if again := w.twin.Step(ev); !reflect.DeepEqual(again, effects) {
+		w.fatalf("the same events have other effects: %+v", again)
+	}
 	for _, e := range effects {
 		w.run(e)
 	}
@@ -122,7 +129,8 @@ func (w *world) mustStandIdle(e Effect) {
 
 func (w *world) announced(e Announce) {
 	w.t.Helper()
-	if !e.Stop.Lost && (w.guest != stands || w.owed != "") {
+	ended := e.Stop.Lost || e.Stop.Reply.Kind == rsp.Exited // told at once, whoever is at work
+	if !ended && (w.guest != stands || w.owed != "") {
 		w.fatalf("%s while the guest %s and a %q is owed", name(e), w.guest, w.owed)
 	}
 	if !e.Stop.Lost && e.Stop.Reply.Kind == 0 {
@@ -186,7 +194,7 @@ func (w *world) resume() {
 		cpu := w.cpu()
 		r = Resume{ID: w.nextID, Packet: fmt.Appendf(nil, "vCont;s:%v", cpu), Steps: true, Only: []rsp.ThreadID{cpu}}
 	}
-	w.running = true // taken, or it was running before
+	w.running = w.m.State() != Lost // taken, or it was running before
 	w.step(r)
 }
 
@@ -237,10 +245,13 @@ func (w *world) halt() { w.guest, w.ctrlC = stands, false }
 func (w *world) change() {
 	p := Point{Addr: modelPCs[w.rand.IntN(len(modelPCs))], Size: 1}
 	owner := []Owner{Traps, Hooks, User, "gdb1"}[w.rand.IntN(4)]
-	if w.rand.IntN(2) == 0 {
-		w.m.Points.Add(p, owner)
-	} else {
-		w.m.Points.Drop(p, owner)
+	add := w.rand.IntN(2) == 0
+	for _, m := range []*Machine{w.m, w.twin} {
+		if add {
+			m.Points.Add(p, owner)
+		} else {
+			m.Points.Drop(p, owner)
+		}
 	}
 	w.trace = append(w.trace, fmt.Sprintf("%s changes %v", owner, p.Addr))
 }
@@ -286,7 +297,9 @@ func TestWhateverHappensNothingIsLostAndNothingHappensTwice(t *testing.T) {
 	for seed := range uint64(1000) {
 		w := newWorld(t, seed)
 		for range 150 {
-			switch w.rand.IntN(10) {
+			switch w.rand.IntN(11) {
+			case 10:
+				w.surprise()
 			case 0:
 				w.change()
 			case 1, 2, 3:
@@ -312,10 +325,18 @@ func TestWheneverTheStubEndsEveryWaiterHears(t *testing.T) {
 			w.client()
 			w.stub()
 			w.answer()
+			if w.rand.IntN(8) == 0 {
+				w.surprise()
+			}
 		}
 		w.halt()
+		late := w.owed
 		w.owed = ""
 		w.step(StubLost{Err: rsp.ErrClosed})
+		w.owed = late
+		w.answer() // of a worker that was at it
+		w.surprise()
+		w.client()
 		if slices.Contains(w.waiting(), true) || w.running {
 			w.fatalf("seed %d: somebody waits for a stub that is gone", seed)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"iter"
 )
 
 // btfKind is the kind of a BTF type.
@@ -198,20 +199,26 @@ func (b *btf) strOffset(s string) (uint32, bool) {
 	return b.strBase + uint32(n) + 1, true
 }
 
+// all yields the ids of the types of a name.
+func (b *btf) all(name string) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		off, ok := b.strOffset(name)
+		if !ok {
+			return
+		}
+		for n, at := range b.off {
+			if binary.LittleEndian.Uint32(b.types[at:]) == off && !yield(b.first+uint32(n)) {
+				return
+			}
+		}
+	}
+}
+
 // find gives the id of the first type of that tag and name; a definition wins
 // over a declaration.
 func (b *btf) find(tag, name string) (uint32, bool) {
-	off, ok := b.strOffset(name)
-	if !ok {
-		return 0, false
-	}
 	var decl uint32
-	for n, at := range b.off {
-		p := b.types[at:]
-		if binary.LittleEndian.Uint32(p) != off {
-			continue
-		}
-		id := b.first + uint32(n)
+	for id := range b.all(name) {
 		switch t, _ := b.at(id); {
 		case !t.tagged(tag):
 		case t.declares():

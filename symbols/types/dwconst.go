@@ -63,6 +63,7 @@ const (
 	attrFrameBase      dwarfx.Attr = 0x40
 	attrType           dwarfx.Attr = 0x49
 	attrDataBitOffset  dwarfx.Attr = 0x6b
+	attrAlignment      dwarfx.Attr = 0x88
 	attrLoclistsBase   dwarfx.Attr = 0x8c
 )
 

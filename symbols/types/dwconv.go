@@ -18,6 +18,7 @@ type dieConverter struct {
 	building map[dieKey]bool
 	shells   map[uint64]*dwarf.StructType
 	shellOff map[*dwarf.StructType]uint64 // definitions only
+	align    alignments
 }
 
 type dieKey struct {
@@ -31,6 +32,7 @@ func (c *dieConverter) init(d *dwarfData) {
 	c.building = make(map[dieKey]bool)
 	c.shells = make(map[uint64]*dwarf.StructType)
 	c.shellOff = make(map[*dwarf.StructType]uint64)
+	c.align = alignments{make(map[*dwarf.StructType]int64), make(map[*dwarf.StructField]int64)}
 }
 
 // typeOf converts the type entry at an offset with all its by-value parts.

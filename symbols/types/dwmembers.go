@@ -2,6 +2,8 @@ package types
 
 import (
 	"debug/dwarf"
+	"slices"
+	"strings"
 
 	"ktrap/symbols/cfi"
 	"ktrap/symbols/dwarfx"
@@ -12,6 +14,9 @@ func (c *dieConverter) structure(e die, depth int) dwarf.Type {
 	st := &dwarf.StructType{Kind: structKind(e.tag), StructName: e.name()}
 	st.Name = st.StructName
 	st.ByteSize, _ = e.number(attrByteSize)
+	if n, ok := e.number(attrAlignment); ok {
+		c.align.types[st] = n
+	}
 	e.eachChild(func(m die) bool {
 		if m.tag == tagMember {
 			st.Field = append(st.Field, c.member(m, depth))
@@ -25,6 +30,9 @@ func (c *dieConverter) member(m die, depth int) *dwarf.StructField {
 	f := &dwarf.StructField{Name: m.name(), Type: c.refType(m, false, depth)}
 	f.ByteOffset = memberOffset(m)
 	f.BitSize, _ = m.number(attrBitSize)
+	if n, ok := m.number(attrAlignment); ok {
+		c.align.fields[f] = n
+	}
 	f.DataBitOffset, _ = m.number(attrDataBitOffset)
 	if m.has(attrBitOffset) {
 		// The storage unit is that of the declared type if not said.
@@ -94,38 +102,63 @@ func enumValue(v die) int64 {
 	return n
 }
 
-// findType gives the offset of the first entry of that C tag and name; a
-// definition wins over a declaration. Misses are remembered too: they cost most.
-func (d *dwarfData) findType(tag, name string) (uint64, bool) {
-	key := [2]string{tag, name}
+// findType gives the offset of an entry of that name and of the first of the C
+// tags there is, in the first unit that has any; a definition wins over a
+// declaration. Misses are remembered too: they cost most.
+func (d *dwarfData) findType(tags []string, name string) (uint64, bool) {
+	key := [2]string{strings.Join(tags, "|"), name}
 	if off, known := d.found[key]; known {
 		return off, off != 0
 	}
 	var decl uint64
-	for e := range d.named(query{name: name, tags: tagsOf(tag)}) {
-		if !e.has(attrDeclaration) {
-			decl = e.off
+	var best die
+	rank := len(tags)
+	for e := range d.named(query{name: name, tags: tagsOf(tags...)}) {
+		if best.unit != nil && e.unit != best.unit {
 			break
 		}
-		if decl == 0 {
-			decl = e.off
+		switch r := rankOf(e.tag, tags); {
+		case e.has(attrDeclaration):
+			if decl == 0 {
+				decl = e.off
+			}
+			continue
+		case r < rank:
+			best, rank = e, r
 		}
+		if rank == 0 {
+			break // none can be better
+		}
+	}
+	off := decl
+	if best.unit != nil {
+		off = best.off
 	}
 	if len(d.found) >= maxRemembered {
 		clear(d.found)
 	}
-	d.found[key] = decl
-	return decl, decl != 0
+	d.found[key] = off
+	return off, off != 0
 }
 
-func tagsOf(tag string) []dwarfx.Tag {
-	switch tag {
-	case "struct":
-		return []dwarfx.Tag{tagStruct, tagClass}
-	case "union":
-		return []dwarfx.Tag{tagUnion}
-	case "enum":
-		return []dwarfx.Tag{tagEnumeration}
+// rankOf gives the place of an entry's C tag in a list.
+func rankOf(t dwarfx.Tag, tags []string) int {
+	return slices.IndexFunc(tags, func(tag string) bool { return slices.Contains(tagsOf(tag), t) })
+}
+
+// tagsOf gives the tags of entries that C tags may have.
+func tagsOf(tags ...string) (out []dwarfx.Tag) {
+	for _, tag := range tags {
+		switch tag {
+		case "struct":
+			out = append(out, tagStruct, tagClass)
+		case "union":
+			out = append(out, tagUnion)
+		case "enum":
+			out = append(out, tagEnumeration)
+		default:
+			out = append(out, tagTypedef, tagBase, tagUnspecified)
+		}
 	}
-	return []dwarfx.Tag{tagTypedef, tagBase, tagUnspecified}
+	return out
 }

@@ -243,17 +243,19 @@ func TestAFileWithoutDebugInfoSaysSo(t *testing.T) {
 
 func TestADescriptionShowsPlacesAndHoles(t *testing.T) {
 	want := `struct inner {
-	short int x;                             /*     0       2 */
+	short int x;                             /*     0         2 */
 	/* hole of 2 bytes */
 	union {
-		int i;                           /*     4       4 */
-		float f;                         /*     4       4 */
-	};                                       /*     4       4 */
+		int i;                           /*     4         4 */
+		float f;                         /*     4         4 */
+	};                                       /*     4         4 */
 	struct {
-		char c;                          /*     8       1 */
-		char d;                          /*     9       1 */
-	};                                       /*     8       2 */
-	/* size: 12, members: 3, holes: 2 bytes, padding: 2 */
+		char c;                          /*     8         1 */
+		char d;                          /*     9         1 */
+	};                                       /*     8         2 */
+	/* padding of 2 bytes */
+
+	/* size: 12, members: 3, holes: 1 (2 bytes), padding: 2 bytes */
 };
 `
 	for format, src := range fixtures(t) {

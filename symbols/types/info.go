@@ -125,27 +125,34 @@ func (i *Info) typeByName(name string) (dwarf.Type, error) {
 }
 
 // named finds one type by tag ("struct", "union", "enum" or "" for a typedef
-// or base type) and name: in BTF, in DWARF, then in the base kernel.
+// or base type) and name. Called with mu held.
 func (i *Info) named(tag, name string) (dwarf.Type, error) {
-	if tag == "" && name == "void" {
+	return i.namedAny([]string{tag}, name)
+}
+
+// namedAny finds a type that has one of the tags, tried in order: in BTF, in
+// DWARF, then in the base kernel. Called with mu held.
+func (i *Info) namedAny(tags []string, name string) (dwarf.Type, error) {
+	last := tags[len(tags)-1]
+	if last == "" && name == "void" {
 		return new(dwarf.VoidType), nil
 	}
 	b, btfErr := i.loadBTF()
-	if btfErr == nil {
-		if id, ok := b.find(tag, name); ok && !b.declares(id) {
+	for n := 0; btfErr == nil && n < len(tags); n++ {
+		if id, ok := b.find(tags[n], name); ok && !b.declares(id) {
 			return b.typeOf(id), nil
 		}
 	}
 	d, dwarfErr := i.loadDWARF()
 	if dwarfErr == nil {
-		if off, ok := d.findType(tag, name); ok {
+		if off, ok := d.findType(tags, name); ok {
 			return d.typeOf(off), nil
 		}
 	}
 	if i.base != nil {
-		return i.base.namedLocked(tag, name)
+		return i.base.namedLocked(tags, name)
 	}
-	if tag == "" {
+	if last == "" {
 		if t, ok := builtinType(name); ok {
 			return t, nil
 		}
@@ -156,10 +163,10 @@ func (i *Info) named(tag, name string) (dwarf.Type, error) {
 	return nil, ErrNotFound
 }
 
-func (i *Info) namedLocked(tag, name string) (dwarf.Type, error) {
+func (i *Info) namedLocked(tags []string, name string) (dwarf.Type, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.named(tag, name)
+	return i.namedAny(tags, name)
 }
 
 // Complete gives the definition of a struct or union that t only declares, and

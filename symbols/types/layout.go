@@ -58,15 +58,19 @@ func (l *Layout) Has(path string) bool {
 // Field finds a member by its path: "pid", "thread.sp", "comm[3]",
 // "cpus_mask.bits[0]". Members of unnamed structs and unions are found as if
 // they were direct ones. Pointers are not followed.
-func (l *Layout) Field(path string) (Field, bool) {
-	f := Field{Type: l.typ, Size: l.typ.ByteSize}
+func (l *Layout) Field(path string) (Field, bool) { return l.info.fieldOf(l.typ, path) }
+
+// fieldOf finds a member of a struct, or an element of an array, by its path.
+func (i *Info) fieldOf(t dwarf.Type, path string) (Field, bool) {
+	f := Field{Type: t}
+	f.Size, _ = SizeOf(t)
 	for path != "" {
 		var step Field
 		var ok bool
 		if path[0] == '[' {
 			step, path, ok = elementStep(f.Type, path)
 		} else {
-			step, path, ok = memberStep(l.info, f.Type, path)
+			step, path, ok = memberStep(i, f.Type, path)
 		}
 		if !ok || f.BitSize != 0 {
 			return Field{}, false

@@ -73,6 +73,9 @@ func (sp *spelling) setName(words []string) error {
 	return err
 }
 
+// plain reports whether the name stands alone, without pointers and arrays.
+func (sp *spelling) plain() bool { return sp.ptrs+len(sp.dims) == 0 }
+
 // wrap puts pointers and arrays around the named type.
 func (sp *spelling) wrap(t dwarf.Type) dwarf.Type {
 	for range sp.ptrs {

@@ -35,16 +35,8 @@ func isCode(s elffile.Symbol) bool {
 
 // findVar finds a variable's type id and whether it is external.
 func (b *btf) findVar(name string) (id uint32, external, ok bool) {
-	off, ok := b.strOffset(name)
-	if !ok {
-		return 0, false, false
-	}
-	for n, at := range b.off {
-		if binary.LittleEndian.Uint32(b.types[at:]) != off {
-			continue
-		}
-		t, _ := b.at(b.first + uint32(n))
-		if t.kind == btfVar {
+	for id := range b.all(name) {
+		if t, _ := b.at(id); t.kind == btfVar {
 			return t.arg, binary.LittleEndian.Uint32(t.extra) != 0, true
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"ktrap/session/vm"
 )
 
 var update = flag.Bool("update", false, "write what the tests print into the golden files")
@@ -92,7 +94,7 @@ func checkPrinted(t *testing.T, text string, o *TextOptions) {
 		if strings.TrimRight(line, " ") != line {
 			t.Errorf("blanks at the end of %q", line)
 		}
-		if (o == nil || !o.Color) && clean(line) != line {
+		if (o == nil || !o.Color) && vm.PrintableLine(line) != line {
 			t.Errorf("line %q is not clean", line)
 		}
 	}

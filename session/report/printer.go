@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/fatih/color"
+
+	"ktrap/session/vm"
 )
 
 // style is what a piece of text is; its colour follows from that.
@@ -43,7 +45,7 @@ type span struct {
 	text  string
 }
 
-func (s style) of(text string) span { return span{s, clean(text)} }
+func (s style) of(text string) span { return span{s, vm.PrintableLine(text)} }
 
 // width is in columns, as far as one character is one column.
 func (s span) width() int { return utf8.RuneCountInString(s.text) }
@@ -110,7 +112,7 @@ func (p *printer) section(name string, more ...span) {
 func (p *printer) wrapped(first span, s style, text string) {
 	indent := plain.of(strings.Repeat(" ", first.width()))
 	line := ""
-	for word := range strings.FieldsSeq(clean(text)) {
+	for word := range strings.FieldsSeq(vm.PrintableLine(text)) {
 		if line != "" && first.width()+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.width {
 			p.line(first, s.of(line))
 			first, line = indent, ""

@@ -114,24 +114,6 @@ func TestSlugIsAPlainFileName(t *testing.T) {
 	}
 }
 
-func TestCleanSpellsOutWhatDoesNotPrint(t *testing.T) {
-	tests := []struct{ in, want string }{
-		{"plain text, äöü", "plain text, äöü"},
-		{"\x1b[31m", `\x1b[31m`},
-		{"a\nb\tc\r", `a\nb c\x0d`},
-		{"\u009b2J", `\u009b2J`},
-		{"\x9b2J", `\x9b2J`},
-		{"a\u202eb\u2066c\u2028d", `a\u202eb\u2066c\u2028d`},
-		{"\ufffd", "\ufffd"},
-		{"\x7f\x00", `\x7f\x00`},
-	}
-	for _, tt := range tests {
-		if have := clean(tt.in); have != tt.want {
-			t.Errorf("%q gives %q, want %q", tt.in, have, tt.want)
-		}
-	}
-}
-
 func TestErrorsOfTheWriterAreReported(t *testing.T) {
 	if err := Text(brokenWriter{}, sample(), nil); err == nil {
 		t.Error("Text hides the error")

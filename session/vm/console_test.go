@@ -108,12 +108,24 @@ func TestPrintable(t *testing.T) {
 		{"a carriage return cannot overwrite", "good\rbad", `good\x0dbad`},
 		{"escape sequences", "\x1b]0;title\x07", `\x1b]0;title\x07`},
 		{"C1 controls", "\u009b31m", `\u009b31m`},
-		{"bidirectional override", "a\u202eb", `a\u202eb`},
+		{"bidirectional marks and line separators", "a\u202eb\u2066c\u2028d", `a\u202eb\u2066c\u2028d`},
+		{"delete and zero", "\x7f\x00", `\x7f\x00`},
+		{"the replacement character itself", "\ufffd", "\ufffd"},
 		{"bytes that are no UTF-8", "\xff\xfe", `\xff\xfe`},
 	}
 	for _, test := range tests {
 		if got := Printable([]byte(test.in)); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestPrintableLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"a task's name": "a task's name", "a\nb\r\n": `a\nb\n`, "a\tb": "a b", "\x1b[2J": `\x1b[2J`,
+	} {
+		if got := PrintableLine(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
 }

@@ -31,3 +31,10 @@ func Printable(p []byte) string {
 	}
 	return b.String()
 }
+
+// PrintableLine is Printable for text that must stay on one line.
+func PrintableLine(s string) string {
+	return oneLine.Replace(Printable([]byte(s)))
+}
+
+var oneLine = strings.NewReplacer("\n", `\n`, "\t", " ")

@@ -1,6 +1,10 @@
 package terminal
 
-import "github.com/fatih/color"
+import (
+	"github.com/fatih/color"
+
+	"ktrap/session/vm"
+)
 
 // palette is how the terminal colours things; off, it colours nothing.
 type palette struct {
@@ -16,7 +20,7 @@ func newPalette(on bool) palette {
 		} else {
 			c.DisableColor()
 		}
-		return func(s string) ink { return ink(c.Sprint(clean(s, "\n\t"))) }
+		return func(s string) ink { return ink(c.Sprint(vm.Printable([]byte(s)))) }
 	}
 	return palette{
 		on: on,

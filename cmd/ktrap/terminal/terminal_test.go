@@ -13,7 +13,7 @@ func TestTextFromTheGuestCannotMoveTheCursor(t *testing.T) {
 	term := &Terminal{out: &out, colors: newPalette(false)}
 	hostile := "a\x1b[2Jb\r\nc\u202ed\xff"
 	term.printf("%s|%-3s|%s|%s\n", hostile, "x", block("one\n\x1b"), errors.New("e\x1b"))
-	want := `a\x1b[2Jb\x0d\x0ac\u202ed\xff|x  |one` + "\n" + `\x1b|e\x1b` + "\n"
+	want := `a\x1b[2Jb\nc\u202ed\xff|x  |one` + "\n" + `\x1b|e\x1b` + "\n"
 	if out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}

@@ -20,11 +20,13 @@ const prompt = "(ktrap) "
 
 // interact talks with a person until they leave.
 func (t *Terminal) interact(ctx context.Context, listen string) error {
-	tty, line, err := openLine()
+	keys, err := openKeyboard()
 	if err != nil {
 		return err
 	}
-	defer tty.Close()
+	defer keys.close()
+	t.keys = keys
+	line := openLine(keys.editor)
 	defer line.Close()
 	line.SetCompleter(func(text string) []string { return t.complete(ctx, text) })
 	history := historyFile()
@@ -40,9 +42,9 @@ func (t *Terminal) interact(ctx context.Context, listen string) error {
 		t.greet(ctx)
 	}
 	for !t.quit && ctx.Err() == nil {
-		text, err := t.read(ctx, line, tty)
+		text, err := t.read(ctx, line)
 		switch {
-		case errors.Is(err, liner.ErrPromptAborted):
+		case errors.Is(err, liner.ErrPromptAborted), errors.Is(err, liner.ErrInternal): // Ctrl-C; Alt-Enter
 			continue
 		case err != nil:
 			t.printf("\n")
@@ -66,32 +68,28 @@ func (t *Terminal) whyEnded(ctx context.Context) error {
 	return t.s.UntilLost(ended)
 }
 
-// openLine opens the line editor on a file of its own: one that can be closed
-// to end a prompt nobody answers.
-func openLine() (*os.File, *liner.State, error) {
-	tty, err := os.OpenFile("/proc/self/fd/0", os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the terminal: %w", err)
-	}
+// openLine opens the line editor on the keys it is given.
+func openLine(keys *os.File) *liner.State {
 	stdin := os.Stdin
-	os.Stdin = tty // liner reads what this is while it is made
+	os.Stdin = keys // liner reads what this is while it is made
 	line := liner.NewLiner()
 	os.Stdin = stdin
 	line.SetCtrlCAborts(true)
 	line.SetTabCompletionStyle(liner.TabPrints)
-	return tty, line, nil
+	return line
 }
 
 // read prompts for a line. Beside the prompt one goroutine shows what happens
 // in the meantime; it is joined before read returns.
-func (t *Terminal) read(ctx context.Context, line *liner.State, tty *os.File) (string, error) {
+func (t *Terminal) read(ctx context.Context, line *liner.State) (string, error) {
 	t.drain()
-	defer context.AfterFunc(ctx, func() { tty.Close() })()
+	defer context.AfterFunc(ctx, t.keys.hangUp)()
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	beside.Go(func() { t.beside(ctx, tty) })
+	beside.Go(func() { t.beside(ctx) })
 	defer beside.Wait()
 	defer cancel()
+	t.keys.prompt()
 	return line.Prompt(prompt)
 }
 
@@ -99,9 +97,9 @@ func (t *Terminal) read(ctx context.Context, line *liner.State, tty *os.File) (s
 // guest. A gdb that steps is not worth a line per step.
 const glance = 300 * time.Millisecond
 
-// beside shows events above the prompt until ctx ends. It closes tty, which
-// ends the prompt, when the stub is gone.
-func (t *Terminal) beside(ctx context.Context, tty *os.File) {
+// beside shows events above the prompt until ctx ends. It ends the prompt when
+// the stub is gone.
+func (t *Terminal) beside(ctx context.Context) {
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
 	shown, seen := t.s.Running(), t.s.Running()
@@ -115,7 +113,7 @@ func (t *Terminal) beside(ctx context.Context, tty *os.File) {
 				}
 			})
 			if e.Kind == session.StubGone {
-				tty.Close()
+				t.keys.hangUp()
 				return
 			}
 		case <-tick.C:

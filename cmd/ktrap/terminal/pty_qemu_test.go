@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -119,8 +120,6 @@ func (y *tty) status() int {
 	return y.cmd.ProcessState.ExitCode()
 }
 
-const ctrlC = "\x03"
-
 func TestAPersonAtARealTerminal(t *testing.T) {
 	gdbPort := filepath.Join(t.TempDir(), "gdb.sock")
 	y := onTTY(t, "boot", "--lab", "6.1", "--report-dir", "", "--listen", "unix:"+gdbPort)
@@ -167,8 +166,21 @@ func TestAPersonAtARealTerminal(t *testing.T) {
 
 	y.keys("continue\r")
 	y.until("\n")
-	y.keys(ctrlC)
+	y.keys(ctrlC) // before the command has begun, or after
 	y.until("#0 ")
+	y.until(prompt)
+	y.keys("continue\r" + ctrlC) // before the editor has seen the end of the line
+	y.until("#0 ")
+	y.until(prompt)
+	y.keys("wrong\x1b\r") // Alt-Enter, which the editor cannot read
+	y.until(prompt)
+	y.keys("continue\rprint 777\r") // typed ahead
+	y.until("\n")
+	y.keys(ctrlC + "print 888\r") // and dropped
+	y.until("#0 ")
+	if screen := y.until("\n888"); strings.Contains(screen, "777") {
+		y.t.Errorf("Ctrl-C left what was typed ahead: %q", screen)
+	}
 	y.until(prompt)
 	y.keys("quit\r")
 	if got := y.status(); got != 0 {

@@ -40,8 +40,9 @@ type Terminal struct {
 	colors palette
 	dbg    *debug.Debugger
 	s      *session.Session
-	person bool   // somebody types, as opposed to -e and pipes
-	last   string // repeated by an empty line
+	person bool      // somebody types, as opposed to -e and pipes
+	keys   *keyboard // of the person
+	last   string    // repeated by an empty line
 	quit   bool
 	caught bool // a crash was caught
 	events <-chan session.Event
@@ -92,9 +93,15 @@ func holdInterrupts() func() {
 	return func() { signal.Stop(c) }
 }
 
-// interruptible ends a context at Ctrl-C.
-func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt)
+// interruptible ends a context at Ctrl-C: a key of the person, a signal
+// otherwise.
+func (t *Terminal) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	if t.keys == nil {
+		return ctx, stop
+	}
+	ctx, release := t.keys.command(ctx)
+	return ctx, func() { release(); stop() }
 }
 
 // do runs one line; Ctrl-C ends the command, never the terminal. The error has
@@ -107,7 +114,7 @@ func (t *Terminal) do(ctx context.Context, text string) error {
 	name, args = splitFormat(name, args)
 	c, err := find(name)
 	if err == nil {
-		ctx, stop := interruptible(ctx)
+		ctx, stop := t.interruptible(ctx)
 		err = c.run(ctx, t, strings.TrimSpace(args))
 		if err != nil && ctx.Err() != nil {
 			err = fmt.Errorf("%s: interrupted", c.names[0])

@@ -1,18 +1,21 @@
 package symbols
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 )
 
 // Complete lists names that begin with prefix, in alphabetical order, at most n.
 func (im *Image) Complete(prefix string, n int) []string {
+	t, want := im.symbols(), []byte(prefix)
 	var out []string
-	for _, e := range im.symbols().entries {
-		if strings.HasPrefix(e.name, prefix) {
-			out = append(out, e.name)
+	t.guard(func() {
+		for _, k := range t.order() {
+			if name := t.syms.Name(int(k.n)); bytes.HasPrefix(name, want) {
+				out = append(out, string(name))
+			}
 		}
-	}
+	})
 	slices.Sort(out)
 	out = slices.Compact(out)
 	return out[:min(n, len(out))]

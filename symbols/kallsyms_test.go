@@ -114,6 +114,6 @@ func BenchmarkTable(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		newTable(im.file, im.log)
+		newTable(im.file, im.log).order()
 	}
 }

@@ -88,12 +88,11 @@ func (s *Symbolizer) frames(a addr.Addr) ([]Location, Reason) {
 }
 
 func (im *Image) locations(frames []lines.Frame) []Location {
-	root := im.sourceRoot()
 	locs := make([]Location, len(frames))
 	for i, f := range frames {
 		locs[i] = Location{
 			Func: f.Func, Inlined: f.Inlined,
-			File: treePath(f.Place, root), Path: f.Path, Line: f.Line, Column: f.Column,
+			File: treePath(f.Place, im.sourceRoot), Path: f.Path, Line: f.Line, Column: f.Column,
 		}
 		if i > 0 {
 			locs[i-1].CallFile, locs[i-1].CallLine = locs[i].File, locs[i].Line
@@ -119,8 +118,7 @@ func (im *Image) addresses(file string, line int, run func(addr.LinkAddr) (addr.
 	if !im.HasDWARF() {
 		return nil
 	}
-	root := im.sourceRoot()
-	found, err := im.lines.Addresses(file, line, func(p lines.Place) bool { return samePath(p, root, file) })
+	found, err := im.lines.Addresses(file, line, func(p lines.Place) bool { return samePath(p, im.sourceRoot, file) })
 	if err != nil {
 		im.log.Warn("debug information is damaged", "path", im.Path(), "err", err)
 	}
@@ -159,6 +157,6 @@ func (s *Symbolizer) LineRange(a addr.Addr) (LineRange, bool) {
 	start := a - addr.Addr(link-row.Low)
 	return LineRange{
 		Range: Range{start, start + addr.Addr(row.High-row.Low)},
-		File:  treePath(row.Place, im.sourceRoot()), Line: row.Line, Stmt: row.Stmt,
+		File:  treePath(row.Place, im.sourceRoot), Line: row.Line, Stmt: row.Stmt,
 	}, true
 }

@@ -13,14 +13,13 @@ const debianBuild = "/debian/build/"
 
 // treePath gives the path of a source file as in the kernel's tree, which is how
 // the kernel's own messages and people name it: fs/read_write.c. A file outside
-// of the tree keeps its path. root is where the tree of this kernel was, if known.
-func treePath(p lines.Place, root string) string {
-	for _, dir := range []string{root, p.CompDir} {
-		if rest, ok := below(p.Path, dir); ok {
-			return rest
-		}
+// of the tree keeps its path. root tells where the tree of this kernel was, ""
+// when that is not known; it is asked last, for that takes a look at another unit.
+func treePath(p lines.Place, root func() string) string {
+	if rest, ok := below(p.Path, p.CompDir); ok {
+		return rest
 	}
-	// Assembly of Debian is named by absolute path, C relative to the source.
+	// Debian builds a flavour in a folder of the tree.
 	if i := strings.Index("/"+p.CompDir, debianBuild); i > 0 {
 		if rest, ok := below(p.Path, p.CompDir[:i-1]); ok {
 			return rest
@@ -31,6 +30,12 @@ func treePath(p lines.Place, root string) string {
 		if _, rest, ok = strings.Cut(rest, "/"); ok {
 			return rest
 		}
+	}
+	if p.Path == "" {
+		return ""
+	}
+	if rest, ok := below(p.Path, root()); ok {
+		return rest
 	}
 	return p.Path
 }
@@ -69,7 +74,7 @@ func (im *Image) sourceRoot() string {
 
 // samePath reports whether a person who writes file means the source file at p:
 // one is the end of the other, by whole path elements.
-func samePath(p lines.Place, root, file string) bool {
+func samePath(p lines.Place, root func() string, file string) bool {
 	file = path.Clean(file)
 	tree := treePath(p, root)
 	return tree == file || p.Path == file ||

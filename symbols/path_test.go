@@ -21,7 +21,7 @@ func TestSourceFilesAreNamedAsInTheTree(t *testing.T) {
 		{"nothing", "", "", "", ""},
 	}
 	for _, tt := range tests {
-		if got := treePath(lines.Place{Path: tt.path, CompDir: tt.compDir}, tt.root); got != tt.want {
+		if got := treePath(lines.Place{Path: tt.path, CompDir: tt.compDir}, func() string { return tt.root }); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -34,7 +34,7 @@ func TestAFileIsMeantByTheEndOfItsPath(t *testing.T) {
 		"/build/linux/fs/ext4/file.c": true, "/home/u/src/fs/ext4/file.c": true,
 		"le.c": false, "4/file.c": false, "fs/xfs/file.c": false, "file.h": false, "": false,
 	} {
-		if got := samePath(p, "", file); got != want {
+		if got := samePath(p, func() string { return "" }, file); got != want {
 			t.Errorf("%q: %v", file, got)
 		}
 	}

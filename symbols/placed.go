@@ -59,13 +59,16 @@ func (p *placed) place(m *Module) {
 	}
 }
 
-func (p *placed) fileSymbols() []GuestSymbol {
-	var list []GuestSymbol
-	for _, e := range p.mod.Image.symbols().entries {
-		if a, ok := p.run(addr.LinkAddr(e.addr)); ok {
-			list = append(list, GuestSymbol{e.name, a, e.kind})
+func (p *placed) fileSymbols() (list []GuestSymbol) {
+	t := p.mod.Image.symbols()
+	t.guard(func() {
+		for _, k := range t.order() {
+			if a, ok := p.run(addr.LinkAddr(k.addr)); ok {
+				e := t.syms.Symbol(int(k.n))
+				list = append(list, GuestSymbol{e.Name, a, kindOf(e)})
+			}
 		}
-	}
+	})
 	return list
 }
 

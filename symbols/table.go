@@ -1,229 +1,189 @@
 package symbols
 
 import (
-	"cmp"
 	"debug/elf"
 	"log/slog"
 	"slices"
-	"sort"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/elffile"
 )
 
-// table is the symbol table of one image as kallsyms would build it: sorted by
-// address, of several symbols at one address the preferred one first.
+// table is the symbol table of one image as kallsyms would build it. The first
+// questions are answered by reading the file's own table through, the order by
+// address and the index of names are made when there are more.
 type table struct {
 	sections []elffile.Section
 	rel      bool // a relocatable file: a module
-	entries  []entry
+	syms     *elffile.SymbolTable
+	log      *slog.Logger
 
-	namesOnce sync.Once
-	byName    map[string]uint32 // name -> first of chain
-	chain     []uint32          // entry -> next entry of the same name, or none
+	asked    atomic.Int32
+	sortOnce sync.Once
+	sorted   []key
+
+	askedNames atomic.Int32
+	namesOnce  sync.Once
+	names      nameIndex
 }
 
-const none = ^uint32(0)
+// patience is how many questions are answered without an index. Sorting costs
+// what ten of them do.
+const patience = 6
 
-type entry struct {
-	name    string
-	addr    uint64
-	size    uint64 // st_size
-	section int32
-	kind    Kind
-	weak    bool
+// key is an entry of the file's table that kallsyms would have.
+type key struct {
+	addr uint64
+	n    int32
 }
 
 func newTable(f *elffile.File, log *slog.Logger) *table {
-	t := &table{sections: f.Sections(), rel: f.Type() == elf.ET_REL}
-	all, err := f.AllSymbols()
+	t := &table{sections: f.Sections(), rel: f.Type() == elf.ET_REL, log: log}
+	syms, err := f.SymbolTable()
 	if err != nil {
 		log.Warn("image has no symbols", "path", f.Path(), "err", err)
-		return t
+		syms = &elffile.SymbolTable{}
 	}
-	list := make([]entry, 0, f.SymbolCount())
-	for s := range all {
-		if s.Section >= len(t.sections) || !t.sections[s.Section].Alloc() || s.Type == elf.STT_SECTION || t.hides(s.Name) {
-			continue
-		}
-		list = append(list, entry{s.Name, s.Value, s.Size, int32(s.Section), kindOf(s), s.Bind == elf.STB_WEAK})
-	}
-	t.entries = t.sorted(list)
+	t.syms = syms
 	return t
 }
 
-// unnamed tells the names that the kernel passes over when it looks an address
-// up in a module.
-// Source: linux v6.1 kernel/module/kallsyms.c find_kallsyms_symbol.
-func unnamed(name string) bool {
-	return name == "" || name[0] == '$' || strings.HasPrefix(name, ".L") || strings.HasPrefix(name, "L0\x01")
+// guard does what reads the mapped file. When the file is damaged there is no
+// answer, as if the symbol did not exist.
+func (t *table) guard(f func()) {
+	if err := elffile.Guard(func() error { f(); return nil }); err != nil {
+		t.log.Warn("symbol table is damaged", "err", err)
+	}
 }
 
-// hides tells the symbols that kallsyms leaves out.
-// Source: linux v6.1 scripts/kallsyms.c is_ignored_symbol, v6.12 scripts/mksysmap.
-func (t *table) hides(name string) bool {
-	switch {
-	case unnamed(name):
-		return true
-	case t.rel:
-		return false
-	case name[0] != '_':
-		return strings.HasPrefix(name, "kallsyms_") && slices.Contains(kallsymsOwn, name)
-	}
-	for _, p := range [...]string{"__crc_", "__efistub_", "__kcfi_typeid_", "__kstrtab_", "__kstrtabns_", "__pi_.L", "__pi_$"} {
-		if strings.HasPrefix(name, p) {
-			return true
+// place gives the address of entry n if it is in memory at run time; its name
+// may still be one that kallsyms leaves out.
+func (t *table) place(n int) (uint64, bool) {
+	a, sec, ok := t.syms.Place(n)
+	return a, ok && sec < len(t.sections) && t.sections[sec].Alloc()
+}
+
+func (t *table) hidden(n int) bool {
+	name := t.syms.Name(n)
+	return unnamed(name) || t.syms.SectionSymbol(n) || !t.rel && hides(name)
+}
+
+// around is what is known of the surroundings of an address.
+type around struct {
+	start uint64  // of the symbols that cover it
+	at    []int32 // the symbols there, in file order; none: nothing is known
+	next  uint64  // where the next symbols are
+	last  bool    // there are no next ones
+}
+
+// around finds the symbols at or before an address and those after it.
+func (t *table) around(a uint64) (r around) {
+	t.guard(func() {
+		if t.asked.Add(1) <= patience {
+			r = t.scan(a)
+		} else {
+			r = t.search(a)
 		}
-	}
-	return false
-}
-
-// kallsymsOwn are the symbols of the table itself.
-var kallsymsOwn = []string{
-	"kallsyms_offsets", "kallsyms_relative_base", "kallsyms_num_syms", "kallsyms_names",
-	"kallsyms_markers", "kallsyms_token_table", "kallsyms_token_index", "kallsyms_seqs_of_names",
-}
-
-// sorted orders vmlinux as scripts/kallsyms.c does. A module's table is searched
-// by the kernel in file order, so there the first in the file stays first.
-// Small keys are sorted and not the entries: that takes a third of the time, and
-// attaching to a guest waits for it.
-func (t *table) sorted(list []entry) []entry {
-	type key struct {
-		addr uint64
-		n    uint32
-	}
-	keys := make([]key, len(list))
-	for i := range list {
-		keys[i] = key{list[i].addr, uint32(i)}
-	}
-	slices.SortFunc(keys, func(a, b key) int {
-		if a.addr != b.addr {
-			return cmp.Compare(a.addr, b.addr)
-		}
-		return cmp.Compare(a.n, b.n)
 	})
-	out := make([]entry, len(list))
-	for i, k := range keys {
-		out[i] = list[k.n]
-	}
-	if !t.rel {
-		sortAliases(out)
-	}
-	return out
+	return r
 }
 
-// sortAliases orders each run of symbols at one address.
-func sortAliases(list []entry) {
-	for i := 0; i < len(list); {
-		end := i + 1
-		for end < len(list) && list[end].addr == list[i].addr {
-			end++
+// scan reads the table of the file through. Names, which lie elsewhere, are
+// looked at only where they could matter.
+func (t *table) scan(a uint64) around {
+	r := around{last: true}
+	for n := 1; n < t.syms.Len(); n++ {
+		at, ok := t.place(n)
+		before := at <= a && (len(r.at) == 0 || at >= r.start)
+		after := at > a && (r.last || at < r.next)
+		if !ok || !before && !after || t.hidden(n) {
+			continue
 		}
-		if end-i > 1 {
-			slices.SortStableFunc(list[i:end], compareAliases)
+		switch {
+		case after:
+			r.next, r.last = at, false
+		case len(r.at) > 0 && at == r.start:
+			r.at = append(r.at, int32(n))
+		default:
+			r.start, r.at = at, append(r.at[:0], int32(n))
 		}
-		i = end
 	}
+	return r
 }
 
-// compareAliases orders symbols at one address: strong before weak, others
-// before linker script symbols, fewer underscores first, then by name (nm's order).
-// Source: linux v6.1 scripts/kallsyms.c compare_symbols.
-func compareAliases(a, b entry) int {
-	if a.weak != b.weak {
-		return bool2int(a.weak) - bool2int(b.weak)
+// at gives the preferred symbol at or before a, if a is within its size.
+func (t *table) at(a addr.LinkAddr) (s Symbol, ok bool) {
+	r := t.around(uint64(a))
+	if len(r.at) == 0 {
+		return s, false
 	}
-	if la, lb := linkerProvided(a.name), linkerProvided(b.name); la != lb {
-		return bool2int(la) - bool2int(lb)
-	}
-	if c := cmp.Compare(underscores(a.name), underscores(b.name)); c != 0 {
-		return c
-	}
-	return strings.Compare(a.name, b.name)
+	t.guard(func() { s, ok = t.symbol(t.preferred(r.at), r), true })
+	return s, ok && uint64(a-s.Addr) < s.Size
 }
 
-func bool2int(b bool) int {
-	if b {
-		return 1
+// preferred gives the symbol that kallsyms puts first. A module's table is
+// searched by the kernel in file order, so there the first in the file is meant.
+func (t *table) preferred(at []int32) int32 {
+	if t.rel || len(at) == 1 {
+		return at[0]
 	}
-	return 0
-}
-
-func linkerProvided(name string) bool {
-	return len(name) >= 8 && (strings.HasPrefix(name, "__start_") || strings.HasPrefix(name, "__stop_") ||
-		strings.HasPrefix(name, "__end_") || strings.HasSuffix(name, "_start") || strings.HasSuffix(name, "_end"))
-}
-
-func underscores(name string) int { return len(name) - len(strings.TrimLeft(name, "_")) }
-
-func (t *table) index() {
-	t.byName = make(map[string]uint32, len(t.entries))
-	t.chain = make([]uint32, len(t.entries))
-	for i := len(t.entries) - 1; i >= 0; i-- {
-		next, ok := t.byName[t.entries[i].name]
-		if !ok {
-			next = none
+	best := newAlias(t.syms, at[0])
+	for _, n := range at[1:] {
+		if other := newAlias(t.syms, n); compareAliases(other, best) < 0 {
+			best = other
 		}
-		t.chain[i] = next
-		t.byName[t.entries[i].name] = uint32(i)
+	}
+	return best.n
+}
+
+// symbol completes entry n with its size by the kallsyms rule: up to the next
+// symbol. What ends at the end of its section at the latest: the last symbol,
+// the last per-CPU symbol (those are linked at 0) and the symbols of a module.
+func (t *table) symbol(n int32, r around) Symbol {
+	e := t.syms.Symbol(int(n))
+	sec := t.sections[e.Section]
+	end := sec.Addr + sec.Size
+	if !r.last {
+		apart := t.rel || addr.Addr(r.next).Kernel() != addr.Addr(e.Value).Kernel()
+		if !apart || r.next < end {
+			end = r.next
+		}
+	}
+	return Symbol{
+		Name: e.Name, Addr: addr.LinkAddr(e.Value), Size: max(end, e.Value) - e.Value, ELFSize: e.Size,
+		Kind: kindOf(e), Section: sec.Name,
 	}
 }
 
-func (t *table) named(name string) []Symbol {
-	t.namesOnce.Do(t.index)
-	i, ok := t.byName[name]
-	if !ok {
-		return nil
-	}
-	var list []Symbol
-	for ; i != none; i = t.chain[i] {
-		list = append(list, t.symbol(int(i)))
+// named gives all symbols of a name by address.
+func (t *table) named(name string) (list []Symbol) {
+	var found []key
+	t.guard(func() { found = t.entriesNamed(name) })
+	slices.SortStableFunc(found, compareKeys)
+	for _, k := range found {
+		r := t.around(k.addr)
+		t.guard(func() { list = append(list, t.symbol(k.n, r)) })
 	}
 	return list
 }
 
-// at gives the preferred symbol at or before a, if a is within its size.
-func (t *table) at(a addr.LinkAddr) (Symbol, bool) {
-	i := sort.Search(len(t.entries), func(i int) bool { return t.entries[i].addr > uint64(a) }) - 1
-	if i < 0 {
-		return Symbol{}, false
+func (t *table) entriesNamed(name string) []key {
+	var list []int
+	ok := false
+	if t.askedNames.Add(1) <= patience {
+		list, ok = t.syms.Named(name)
 	}
-	for i > 0 && t.entries[i-1].addr == t.entries[i].addr {
-		i--
+	if !ok {
+		t.namesOnce.Do(func() { t.names = newNameIndex(t.syms) })
+		list = t.names.find(t.syms, name)
 	}
-	s := t.symbol(i)
-	return s, uint64(a-s.Addr) < s.Size
-}
-
-// symbol completes entry i with its size by the kallsyms rule. What ends at the
-// end of its section at the latest: the last symbol, the last per-CPU symbol
-// (those are linked at 0) and the symbols of a module.
-func (t *table) symbol(i int) Symbol {
-	e := t.entries[i]
-	sec := t.sections[e.section]
-	end := sec.Addr + sec.Size
-	if n := t.next(i); n < len(t.entries) {
-		next := t.entries[n].addr
-		apart := t.rel || addr.Addr(next).Kernel() != addr.Addr(e.addr).Kernel()
-		if !apart || next < end {
-			end = next
+	var found []key
+	for _, n := range list {
+		if a, ok := t.place(n); ok && !t.hidden(n) {
+			found = append(found, key{a, int32(n)})
 		}
 	}
-	return Symbol{
-		Name: e.name, Addr: addr.LinkAddr(e.addr), Size: max(end, e.addr) - e.addr, ELFSize: e.size,
-		Kind: e.kind, Section: sec.Name,
-	}
-}
-
-// next gives the first entry at a higher address.
-func (t *table) next(i int) int {
-	for j := i + 1; j < len(t.entries); j++ {
-		if t.entries[j].addr > t.entries[i].addr {
-			return j
-		}
-	}
-	return len(t.entries)
+	return found
 }

@@ -33,8 +33,11 @@ type File struct {
 	cells []cell // one per section: contents once asked for
 
 	symOnce sync.Once
-	syms    symtab
+	syms    *SymbolTable
 	symErr  error
+
+	namesOnce sync.Once
+	names     string // of all symbols
 }
 
 // cell holds the decoded contents of one section.

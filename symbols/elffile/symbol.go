@@ -2,14 +2,10 @@ package elffile
 
 import (
 	"debug/elf"
-	"errors"
-	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
-
-// ErrNoSymbols says that the file was stripped of its symbol table.
-var ErrNoSymbols = errors.New("no symbol table")
 
 // Symbol is one entry of .symtab.
 // Units: Value is a link address (laid out for relocatable files).
@@ -22,33 +18,23 @@ type Symbol struct {
 	Section int // index into Sections, or an elf.SHN_ constant
 }
 
-type symtab struct {
-	entries []byte
-	names   string // a copy: symbol names outlive the mapping
-	shndx   []byte
-}
-
 // AllSymbols yields the defined symbols of .symtab in file order, without
 // building a table of them.
 // Errors: wraps ErrNoSymbols when there is no symbol table.
 func (f *File) AllSymbols() (iter.Seq[Symbol], error) {
-	f.symOnce.Do(func() { f.symErr = f.loadSymtab() })
-	if f.symErr != nil {
-		return nil, f.symErr
+	t, err := f.SymbolTable()
+	if err != nil {
+		return nil, err
 	}
-	t := &f.syms
+	// One copy for all names, which outlive the mapping.
+	f.namesOnce.Do(func() { f.names = string(t.names) })
 	return func(yield func(Symbol) bool) {
-		for n := uint64(1); n < uint64(len(t.entries)/symSize); n++ {
-			e := t.entries[n*symSize : (n+1)*symSize]
-			sec := sectionIndex(e, t.shndx, n)
-			value, ok := f.placed(sec, le.Uint64(e[8:]))
-			if !ok {
+		for n := 1; n < t.Len(); n++ {
+			if _, _, ok := t.Place(n); !ok {
 				continue
 			}
-			s := Symbol{
-				Name: cString(t.names, le.Uint32(e)), Value: value, Size: le.Uint64(e[16:]),
-				Type: elf.ST_TYPE(e[4]), Bind: elf.ST_BIND(e[4]), Section: sec,
-			}
+			s := t.symbol(n)
+			s.Name = cString(f.names, le.Uint32(t.entries[n*symSize:]))
 			if !yield(s) {
 				return
 			}
@@ -63,41 +49,7 @@ func (f *File) Symbols() ([]Symbol, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Symbol, 0, len(f.syms.entries)/symSize)
-	for s := range all {
-		list = append(list, s)
-	}
-	return list, nil
-}
-
-// SymbolCount gives the number of entries in .symtab, 0 when there is none; not
-// all of them are defined.
-func (f *File) SymbolCount() int {
-	f.symOnce.Do(func() { f.symErr = f.loadSymtab() })
-	return len(f.syms.entries) / symSize
-}
-
-func (f *File) loadSymtab() error {
-	for i := range f.sections {
-		if f.sections[i].Type != elf.SHT_SYMTAB {
-			continue
-		}
-		link := int(f.sections[i].link)
-		if link <= 0 || link >= len(f.sections) {
-			return fmt.Errorf("symbol table of %q refers to string table %d", f.path, link)
-		}
-		entries, err := f.raw(i)
-		if err != nil {
-			return err
-		}
-		names, err := f.raw(link)
-		if err != nil {
-			return err
-		}
-		f.syms = symtab{entries, string(names), f.extendedIndexes(i)}
-		return nil
-	}
-	return fmt.Errorf("%q: %w", f.path, ErrNoSymbols)
+	return slices.Collect(all), nil
 }
 
 // extendedIndexes finds the SHT_SYMTAB_SHNDX of a symbol table; files with more

@@ -1,0 +1,134 @@
+package elffile
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrNoSymbols says that the file was stripped of its symbol table.
+var ErrNoSymbols = errors.New("no symbol table")
+
+// SymbolTable is .symtab as it lies in the file. Entries are decoded when asked
+// for: one address or one name of a kernel does not pay for all of them.
+// What it gives is invalid after the file was closed; wrap long walks in [Guard].
+type SymbolTable struct {
+	file    *File
+	entries []byte
+	names   []byte
+	shndx   []byte
+}
+
+// SymbolTable gives the symbol table.
+// Errors: wraps ErrNoSymbols when there is none.
+func (f *File) SymbolTable() (*SymbolTable, error) {
+	f.symOnce.Do(func() { f.syms, f.symErr = f.loadSymtab() })
+	return f.syms, f.symErr
+}
+
+// Len gives the number of entries; entry 0 is no symbol.
+func (t *SymbolTable) Len() int { return len(t.entries) / symSize }
+
+// Place gives the link address and the section of entry n; false when the entry
+// is not defined in this file.
+func (t *SymbolTable) Place(n int) (value uint64, section int, ok bool) {
+	e := t.entries[n*symSize : (n+1)*symSize]
+	section = sectionIndex(e, t.shndx, uint64(n))
+	value, ok = t.file.placed(section, le.Uint64(e[8:]))
+	return value, section, ok
+}
+
+// Name gives the name of entry n where it lies in the file.
+func (t *SymbolTable) Name(n int) []byte {
+	off := uint64(le.Uint32(t.entries[n*symSize:]))
+	if off >= uint64(len(t.names)) {
+		return nil
+	}
+	name := t.names[off:]
+	end := bytes.IndexByte(name, 0)
+	return name[:max(end, 0)]
+}
+
+// Symbol decodes entry n; its name is a copy.
+func (t *SymbolTable) Symbol(n int) Symbol {
+	s := t.symbol(n)
+	s.Name = string(t.Name(n))
+	return s
+}
+
+// symbol decodes entry n without its name.
+func (t *SymbolTable) symbol(n int) Symbol {
+	e := t.entries[n*symSize : (n+1)*symSize]
+	value, sec, _ := t.Place(n)
+	return Symbol{Value: value, Size: le.Uint64(e[16:]), Type: elf.ST_TYPE(e[4]), Bind: elf.ST_BIND(e[4]), Section: sec}
+}
+
+// maxSameTail bounds the places where a name stands in the string table; a name
+// of one letter ends half of all others.
+const maxSameTail = 4096
+
+// Named gives the entries of a name in file order by searching the string table
+// for it, which is far quicker than looking at every entry's name. false when the
+// name stands at too many places: linkers let names share their ends.
+func (t *SymbolTable) Named(name string) (list []int, ok bool) {
+	if name == "" {
+		return nil, true
+	}
+	want := append([]byte(name), 0)
+	var offs []uint32
+	for at := 0; ; at++ {
+		i := bytes.Index(t.names[at:], want)
+		if i < 0 {
+			break
+		}
+		at += i
+		if offs = append(offs, uint32(at)); len(offs) > maxSameTail {
+			return nil, false
+		}
+	}
+	if len(offs) == 0 {
+		return nil, true
+	}
+	for n := 1; n < t.Len(); n++ {
+		off := le.Uint32(t.entries[n*symSize:])
+		if off < offs[0] || off > offs[len(offs)-1] {
+			continue
+		}
+		if _, found := slices.BinarySearch(offs, off); found {
+			list = append(list, n)
+		}
+	}
+	return list, true
+}
+
+func (f *File) loadSymtab() (*SymbolTable, error) {
+	for i := range f.sections {
+		if f.sections[i].Type != elf.SHT_SYMTAB {
+			continue
+		}
+		link := int(f.sections[i].link)
+		if link <= 0 || link >= len(f.sections) {
+			return nil, fmt.Errorf("symbol table of %q refers to string table %d", f.path, link)
+		}
+		entries, err := f.raw(i)
+		if err != nil {
+			return nil, fmt.Errorf("symbol table of %q: %w", f.path, err)
+		}
+		names, err := f.raw(link)
+		if err != nil {
+			return nil, fmt.Errorf("symbol names of %q: %w", f.path, err)
+		}
+		return &SymbolTable{f, entries, names, f.extendedIndexes(i)}, nil
+	}
+	return nil, fmt.Errorf("%q: %w", f.path, ErrNoSymbols)
+}
+
+// Weak reports whether entry n gives way to another symbol of its name.
+func (t *SymbolTable) Weak(n int) bool { return elf.ST_BIND(t.entries[n*symSize+4]) == elf.STB_WEAK }
+
+// SectionSymbol reports whether entry n stands for a whole section.
+func (t *SymbolTable) SectionSymbol(n int) bool {
+	return elf.ST_TYPE(t.entries[n*symSize+4]) == elf.STT_SECTION
+}

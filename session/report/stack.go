@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -52,11 +53,29 @@ func (p *printer) stack(frames []Frame, limit int) {
 	}
 }
 
+// Levels prints levels as the stack of a report has them, numbered from first
+// on, that with the number marked pointed at; -1 marks none.
+func Levels(w io.Writer, frames []Frame, first, marked int, o *TextOptions) error {
+	if o == nil {
+		o = new(TextOptions)
+	}
+	p := newPrinter(w, o)
+	p.levels(frames, first, marked)
+	return p.done()
+}
+
 func (p *printer) frames(frames []Frame, limit int) {
 	shown := frames
 	if limit > 0 && limit < len(frames) {
 		shown = frames[:limit]
 	}
+	p.levels(shown, 0, -1)
+	if more := len(frames) - len(shown); more > 0 {
+		p.line(plain.of("  "), faint.of(fmt.Sprintf("... and %d more", more)))
+	}
+}
+
+func (p *printer) levels(shown []Frame, first, marked int) {
 	width := 0
 	for _, f := range shown {
 		if n := code.of(f.label()).width(); n <= maxLabel {
@@ -72,10 +91,11 @@ func (p *printer) frames(frames []Frame, limit int) {
 		if f.Kind == Boundary && opens(shown, i) {
 			p.line(plain.of("  "), faint.of("--- interrupted here ---"))
 		}
-		p.frame(i, &f, width)
-	}
-	if more := len(frames) - len(shown); more > 0 {
-		p.line(plain.of("  "), faint.of(fmt.Sprintf("... and %d more", more)))
+		number := plain.of(fmt.Sprintf("  #%d", first+i))
+		if first+i == marked {
+			number = fault.of(fmt.Sprintf("=>#%d", marked))
+		}
+		p.frame(number.padded(frameIndent), &f, width)
 	}
 }
 
@@ -85,8 +105,7 @@ func opens(frames []Frame, i int) bool {
 }
 
 // frame prints one level. A place that does not fit goes on a line of its own.
-func (p *printer) frame(i int, f *Frame, width int) {
-	number := plain.of(fmt.Sprintf("  #%d", i)).padded(frameIndent)
+func (p *printer) frame(number span, f *Frame, width int) {
 	name, at := code.of(f.label()), place.of(f.place())
 	note := faint.of("")
 	switch {

@@ -11,7 +11,7 @@ import (
 )
 
 // ClientOptions are the wishes of a client's owner. Nil means all defaults.
-// The callbacks run on the goroutine of Run and must not wait for a reply.
+// The callbacks run on the goroutines of Run and must not wait for a reply.
 type ClientOptions struct {
 	Log       *slog.Logger
 	Record    *Recorder
@@ -24,7 +24,9 @@ type ClientOptions struct {
 	AllowKill        bool          // let k and vKill through, which end QEMU
 	Limit            int           // largest packet taken; 0: DefaultLimit
 	Depth            int           // memory reads in flight; 0: 8, and 1 on a serial line
-	HandshakeTimeout time.Duration // how long a stub may be silent at first; 0: 3 s
+	Lossy            bool          // bytes may get lost on the way, as they always may on a serial line
+	HandshakeTimeout time.Duration // how long a stub may be silent at first; 0: 3 s, as ReplyTimeout where bytes get lost
+	ReplyTimeout     time.Duration // how long it may be silent when it owes a reply; 0: 30 s
 }
 
 // Limits of patience.
@@ -42,15 +44,19 @@ const (
 // names the thread it is about; Hg is sent only when the stub's selection is
 // another one or unknown, as it is after every stop.
 //
-// Goroutines: Run reads on its caller's goroutine and starts one that writes,
-// which has ended when Run returns. Nothing else starts any.
+// Goroutines: Run reads on its caller's goroutine and starts two, one that
+// writes and one that wakes up when the stub is silent for too long. Both have
+// ended when Run returns. Nothing else starts any.
 type Client struct {
 	Commands
 	o     ClientOptions // immutable
 	rw    io.ReadWriteCloser
 	rd    *Reader // owned by Run
 	out   *outbox
-	depth int // guarded by mu
+	lossy bool // immutable
+	depth int  // guarded by mu
+
+	silence *time.Timer // runs while the stub owes a sign of life
 
 	// mu guards all below: the loop, the worker and the gdb side queue
 	// requests, the reader completes them.
@@ -61,10 +67,11 @@ type Client struct {
 	selected  ThreadID   // what the stub's Hg is, if known
 	known     bool
 	run       runState
-	probe     *request // in flight while a loss is suspected
-	shifted   bool     // with probe: replies may be one request off
-	interrupt bool     // wanted as soon as the queued resume is sent
-	greeting  bool     // a stop nobody asked for is no news yet
+	due       time.Time // when silence has lasted too long
+	probe     *request  // in flight while a loss is suspected
+	shifted   bool      // with probe: replies may be one request off
+	interrupt bool      // wanted as soon as the queued resume is sent
+	greeting  bool      // a stop nobody asked for is no news yet
 	noAck     bool
 	features  Features
 	end       error // why no request is taken any more
@@ -82,24 +89,33 @@ const (
 
 // NewClient returns a client that talks over rw, which it closes at the end.
 func NewClient(rw io.ReadWriteCloser, o *ClientOptions) *Client {
-	c := &Client{rw: rw, out: newOutbox(), greeting: true}
+	c := &Client{rw: rw, out: newOutbox(0), greeting: true}
 	if o != nil {
 		c.o = *o
 	}
 	if c.o.Log == nil {
 		c.o.Log = slog.New(slog.DiscardHandler)
 	}
+	_, serial := rw.(*serialLine)
+	c.lossy = serial || c.o.Lossy
+	if c.o.ReplyTimeout <= 0 {
+		c.o.ReplyTimeout = defaultReplyTimeout
+	}
 	if c.o.HandshakeTimeout <= 0 {
 		c.o.HandshakeTimeout = defaultHelloTimeout
+		if c.lossy {
+			c.o.HandshakeTimeout = c.o.ReplyTimeout
+		}
 	}
 	if c.depth = c.o.Depth; c.depth <= 0 {
 		c.depth = defaultDepth
 	}
-	// A lost byte would hand the reply of one read to another.
-	if _, lossy := rw.(*serialLine); lossy {
-		c.depth = 1
+	if c.lossy {
+		c.depth = 1 // a lost byte would hand the reply of one read to another
 	}
-	c.rd = NewReader(rw, c.o.Limit)
+	c.silence = time.NewTimer(c.o.ReplyTimeout)
+	c.silence.Stop()
+	c.rd = NewReader(hearing{rw, c}, c.o.Limit)
 	c.features.PacketSize = defaultPacketSize
 	c.Commands = Commands{c: c}
 	return c
@@ -115,9 +131,12 @@ func (c *Client) Run() error {
 			c.rw.Close() // wakes the reader, which then reports the cause
 		}
 	})
+	ended := make(chan struct{})
+	wg.Go(func() { c.endSilences(ended) })
 	err := c.read()
 	closeErr := c.rw.Close()
-	c.out.close()
+	close(ended)
+	c.out.abort()
 	wg.Wait()
 	if writeErr != nil {
 		return c.shut(whyEnded("write to stub", writeErr))

@@ -18,7 +18,7 @@ type Commands struct {
 // when t is not AnyThread and differs from the stub's selection.
 //
 // Errors: *Error for E NN, ErrUnsupported for the empty reply, ErrRunning,
-// ErrRefused, ErrClosed, or that of ctx. A reply that comes after ctx ended is
+// ErrRefused, ErrSilent, ErrClosed, or that of ctx. A reply that comes after ctx ended is
 // dropped when it comes, and the next request gets its own.
 func (c *Commands) Do(ctx context.Context, t ThreadID, body []byte) ([]byte, error) {
 	return c.do(ctx, &request{thread: t, body: bytes.Clone(body)})
@@ -52,7 +52,7 @@ func (c *Commands) start(q *request) error {
 	return c.c.enqueue(q)
 }
 
-// Go is Do without waiting. deliver is called exactly once: on the goroutine
+// Go is Do without waiting. deliver is called exactly once: on a goroutine
 // of Run, or, if the request cannot be queued at all, before Go returns. The
 // reply belongs to deliver.
 func (c *Commands) Go(t ThreadID, body []byte, deliver func([]byte, error)) {
@@ -60,7 +60,7 @@ func (c *Commands) Go(t ThreadID, body []byte, deliver func([]byte, error)) {
 }
 
 // GoOutput is Go for qRcmd: output gets the text of each O packet that comes
-// before the reply, on the goroutine of Run.
+// before the reply, on a goroutine of Run.
 func (c *Commands) GoOutput(t ThreadID, body []byte, output func(text []byte), deliver func([]byte, error)) {
 	q := &request{thread: t, batch: c.batch, body: bytes.Clone(body), output: output, deliver: deliver}
 	if err := c.start(q); err != nil {

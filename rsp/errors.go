@@ -17,6 +17,10 @@ var (
 	ErrRefused = errors.New("request refused")
 	// ErrTooLong means a packet was larger than the limit of the reader.
 	ErrTooLong = errors.New("packet too long")
+	// ErrBacklog means that the peer does not read what is sent to it.
+	ErrBacklog = errors.New("peer does not read")
+	// ErrSilent means that the stub did not answer a request in time.
+	ErrSilent = errors.New("stub is silent")
 	// ErrChecksum means a packet arrived damaged.
 	ErrChecksum = errors.New("checksum mismatch")
 )

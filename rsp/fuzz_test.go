@@ -69,6 +69,7 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte("$g#67-----------$*!#4b"))
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		s := rsp.NewServer(canned{bytes.NewReader(wire)}, &rsp.ServerOptions{Limit: 1 << 12})
+		defer s.Close()
 		for range len(wire) + 1 {
 			m, err := s.Next()
 			if (err != nil) != (m.Kind == 0) || len(m.Body) > 1<<12 {

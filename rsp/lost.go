@@ -60,4 +60,5 @@ func (c *Client) requeueLost() {
 	}
 	c.queue = slices.Concat(lost, c.queue)
 	c.flight, c.probe = nil, nil
+	c.listen()
 }

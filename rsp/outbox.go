@@ -1,28 +1,41 @@
 package rsp
 
 import (
+	"fmt"
 	"io"
 	"sync"
 )
 
 // outbox holds bytes on their way to a stream, so that whoever queues them
-// never waits for the peer to read. A stub that does not read before it has
+// never waits for the peer to read. A peer that does not read before it has
 // written cannot block us that way either.
 type outbox struct {
-	mu     sync.Mutex // any goroutine puts, the writer takes
-	buf    []byte
-	closed bool
-	wake   chan struct{} // one slot: a second wake-up would say nothing new
+	limit int // of bytes that may wait; 0: none
+
+	mu   sync.Mutex // any goroutine puts, the writer takes
+	buf  []byte
+	end  error         // why nothing is taken any more
+	wake chan struct{} // one slot: a second wake-up would say nothing new
 }
 
-func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
+func newOutbox(limit int) *outbox { return &outbox{limit: limit, wake: make(chan struct{}, 1)} }
 
 // put queues what f appends.
-func (o *outbox) put(f func(dst []byte) []byte) {
+// Errors: ErrBacklog if too much waits already; why the outbox has ended.
+func (o *outbox) put(f func(dst []byte) []byte) error {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.end != nil {
+		return o.end
+	}
+	waits := len(o.buf)
 	o.buf = f(o.buf)
-	o.mu.Unlock()
+	if o.limit > 0 && len(o.buf) > o.limit {
+		o.buf = o.buf[:waits]
+		return fmt.Errorf("%w: %d bytes wait for it", ErrBacklog, waits)
+	}
 	o.signal()
+	return nil
 }
 
 func (o *outbox) signal() {
@@ -32,31 +45,50 @@ func (o *outbox) signal() {
 	}
 }
 
-// close makes drain return; what is still queued is dropped.
-func (o *outbox) close() {
+// close makes drain write what is still queued and return.
+func (o *outbox) close() { o.shut(ErrClosed) }
+
+// abort makes drain return without writing any more.
+func (o *outbox) abort() {
+	o.shut(ErrClosed)
 	o.mu.Lock()
-	o.closed = true
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	o.buf = nil
+}
+
+func (o *outbox) shut(why error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.end == nil {
+		o.end = why
+	}
 	o.signal()
 }
+
+// keptSpare is how large a buffer may be to be used again: one burst of output
+// is not paid for until the end.
+const keptSpare = 1 << 20
 
 // drain writes until the outbox is closed or the stream fails.
 func (o *outbox) drain(w io.Writer) error {
 	var spare []byte
 	for range o.wake {
 		o.mu.Lock()
-		b, closed := o.buf, o.closed
+		b, ended := o.buf, o.end != nil
 		o.buf = spare[:0]
 		o.mu.Unlock()
-		if closed {
-			return nil
-		}
 		if len(b) > 0 {
 			if _, err := w.Write(b); err != nil {
+				o.shut(fmt.Errorf("%w: %w", ErrClosed, err))
 				return err
 			}
 		}
-		spare = b
+		if ended {
+			return nil
+		}
+		if spare = b; cap(b) > keptSpare {
+			spare = nil
+		}
 	}
 	return nil
 }

@@ -159,6 +159,9 @@ func (c *Client) send(q *request) {
 	}
 	q.batch.noteSent(q.body)
 	c.transmit(q)
+	if len(c.flight) == 1 {
+		c.listen()
+	}
 	if q.kind == resume {
 		c.run = running
 		if c.interrupt {
@@ -171,10 +174,11 @@ func (c *Client) send(q *request) {
 func (c *Client) transmit(q *request) {
 	c.o.Log.Debug("send", "body", wireText(q.body))
 	c.o.Record.record(ToStub, Packet, q.body)
-	c.out.put(func(dst []byte) []byte { return AppendPacket(dst, q.body) })
+	// Its end is the reader's to report.
+	_ = c.out.put(func(dst []byte) []byte { return AppendPacket(dst, q.body) })
 }
 
 func (c *Client) transmitByte(k Kind, b byte) {
 	c.o.Record.record(ToStub, k, nil)
-	c.out.put(func(dst []byte) []byte { return append(dst, b) })
+	_ = c.out.put(func(dst []byte) []byte { return append(dst, b) })
 }

@@ -69,6 +69,7 @@ func (c *Client) receiveAck() {
 	defer c.mu.Unlock()
 	if q := c.firstUnacked(); q != nil {
 		q.acked = true
+		c.listen()
 	}
 }
 
@@ -146,6 +147,7 @@ func (c *Client) receiveUnreadable(err error) {
 // remove takes a request out of flight. Called with mu held.
 func (c *Client) remove(q *request) {
 	c.flight = slices.DeleteFunc(c.flight, func(x *request) bool { return x == q })
+	c.listen()
 }
 
 // fail ends a request that is in flight no more. Called with mu held, which

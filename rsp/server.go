@@ -12,24 +12,33 @@ import (
 
 // ServerOptions are the wishes of a server's owner. Nil means all defaults.
 type ServerOptions struct {
-	Log          *slog.Logger
-	Record       *Recorder
-	Limit        int           // largest packet taken; 0: DefaultLimit
-	WriteTimeout time.Duration // a client that does not read for so long is dropped; 0: 10 s
+	Log     *slog.Logger
+	Record  *Recorder
+	Limit   int // largest packet taken; 0: DefaultLimit
+	Backlog int // bytes that may wait for a client that does not read, before it is dropped; 0: 64 MB
 }
 
-const defaultWriteTimeout = 10 * time.Second
+// defaultBacklog has room for the longest output that a monitor command has.
+const defaultBacklog = 64 << 20
+
+// farewell is how long the last words may take to reach a client.
+const farewell = time.Second
 
 // maxUnacked is how many packets are kept to be sent again: one reply, and the
 // output before it, of which only the last lines matter.
 const maxUnacked = 64
 
 // Server is the stub's side of a link to gdb. One goroutine calls Next; the
-// others may be called from any. It starts no goroutine.
+// others may be called from any, and none of them waits for gdb to read.
+//
+// Goroutines: NewServer starts one that writes, which has ended when Close
+// returns.
 type Server struct {
-	o  ServerOptions // immutable
-	rw io.ReadWriteCloser
-	rd *Reader // owned by the caller of Next
+	o       ServerOptions // immutable
+	rw      io.ReadWriteCloser
+	rd      *Reader // owned by the caller of Next
+	out     *outbox
+	written sync.WaitGroup // the writer
 
 	damaged int // packets in a row; owned by the caller of Next
 
@@ -37,10 +46,10 @@ type Server struct {
 	noAck   bool
 	unacked [][]byte // frames that gdb has not acknowledged, in order
 	resends int      // since it last acknowledged one
-	buf     []byte
 }
 
 // NewServer returns a server that talks over rw, which it closes at the end.
+// The owner calls Close.
 func NewServer(rw io.ReadWriteCloser, o *ServerOptions) *Server {
 	s := &Server{rw: rw}
 	if o != nil {
@@ -49,10 +58,17 @@ func NewServer(rw io.ReadWriteCloser, o *ServerOptions) *Server {
 	if s.o.Log == nil {
 		s.o.Log = slog.New(slog.DiscardHandler)
 	}
-	if s.o.WriteTimeout <= 0 {
-		s.o.WriteTimeout = defaultWriteTimeout
+	if s.o.Backlog <= 0 {
+		s.o.Backlog = defaultBacklog
 	}
 	s.rd = NewReader(rw, s.o.Limit)
+	s.out = newOutbox(s.o.Backlog)
+	s.written.Go(func() {
+		if err := s.out.drain(rw); err != nil {
+			s.o.Log.Debug("write to gdb", "err", err)
+			rw.Close() // wakes Next, which then reports that gdb is gone
+		}
+	})
 	return s
 }
 
@@ -175,19 +191,20 @@ func (s *Server) resend() error {
 }
 
 // Send sends a packet.
+// Errors: ErrBacklog when gdb does not read, and is dropped; ErrClosed.
 func (s *Server) Send(body []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Log.Debug("send", "body", wireText(body))
 	s.o.Record.record(FromStub, Packet, body)
-	s.buf = AppendPacket(s.buf[:0], body)
+	frame := AppendPacket(nil, body)
 	if !s.noAck {
 		if len(s.unacked) == maxUnacked {
 			s.unacked = s.unacked[1:]
 		}
-		s.unacked = append(s.unacked, bytes.Clone(s.buf))
+		s.unacked = append(s.unacked, frame)
 	}
-	return s.write(s.buf)
+	return s.write(frame)
 }
 
 // SendError answers with an error: an *Error goes on as it came, ErrUnsupported
@@ -220,22 +237,29 @@ func (s *Server) SendNotification(body []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Record.record(FromStub, Notification, body)
-	s.buf = AppendNotification(s.buf[:0], body)
-	return s.write(s.buf)
+	return s.write(AppendNotification(nil, body))
 }
 
-// write writes within the time that a client has to read. One that does not is
-// dropped, so that it cannot hold up the others. Called with mu held.
+// write queues bytes. A client that does not take them is dropped, so that it
+// cannot fill memory.
 func (s *Server) write(b []byte) error {
-	if d, ok := s.rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		d.SetWriteDeadline(time.Now().Add(s.o.WriteTimeout)) // a stream that cannot just blocks
-	}
-	if _, err := s.rw.Write(b); err != nil {
+	err := s.out.put(func(dst []byte) []byte { return append(dst, b...) })
+	if errors.Is(err, ErrBacklog) {
 		s.rw.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("write to gdb: %w", err)
 	}
 	return nil
 }
 
-// Close ends the connection.
-func (s *Server) Close() error { return ignoreClosed(s.rw.Close()) }
+// Close ends the connection when what was sent has reached gdb, or after a
+// second.
+func (s *Server) Close() error {
+	s.out.close()
+	if d, ok := s.rw.(interface{ SetWriteDeadline(time.Time) error }); !ok || d.SetWriteDeadline(time.Now().Add(farewell)) != nil {
+		s.rw.Close() // nothing else would end a Write that waits
+	}
+	s.written.Wait()
+	return ignoreClosed(s.rw.Close())
+}

@@ -139,13 +139,58 @@ func TestServerErrorsTakeTheFormThatSaysMost(t *testing.T) {
 	}
 }
 
-func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
+func TestAClientThatDoesNotReadHoldsNobodyAndIsDropped(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	s := rsp.NewServer(near, &rsp.ServerOptions{Backlog: 1 << 10})
+	defer s.Close()
+	var err error
+	sent := 0
+	for ; err == nil && sent < 1000; sent++ {
+		err = s.Send(bytes.Repeat([]byte("a"), 100)) // blocks for ever if it waits for the reader
+	}
+	if !errors.Is(err, rsp.ErrBacklog) || sent < 5 {
+		t.Errorf("dropped after %d packets: %v", sent, err)
+	}
+	if _, err := s.Next(); err == nil {
+		t.Error("the connection of a dropped client goes on")
+	}
+}
+
+func TestClosingAServerLetsWhatWasSaidArrive(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	s := rsp.NewServer(near, nil)
+	if err := s.Send([]byte("OK")); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(far)
+		got <- string(b)
+	}()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if b := <-got; b != packet("OK") {
+		t.Errorf("gdb has got %q", b)
+	}
+	if err := s.Send([]byte("OK")); !errors.Is(err, rsp.ErrClosed) {
+		t.Errorf("send after close: %v", err)
+	}
+}
+
+func TestClosingAServerDoesNotWaitForAClientThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gdb, ended := serve(t, nil, echo)
+		near, far := net.Pipe()
+		defer far.Close()
+		s := rsp.NewServer(near, nil)
 		begin := time.Now()
-		io.WriteString(gdb, packet("g")) // and does not read the acknowledgement
-		if err := <-ended; err == nil || time.Since(begin) != 10*time.Second {
-			t.Errorf("ended with %v after %v", err, time.Since(begin))
+		if err := errors.Join(s.Send([]byte("OK")), s.Close()); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(begin); waited != time.Second {
+			t.Errorf("closed after %v", waited)
 		}
 	})
 }

@@ -1,11 +1,14 @@
 package symbols
 
 import (
+	"debug/elf"
+	"errors"
 	"log/slog"
 	"sync"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/elffile"
+	"ktrap/symbols/index"
 	"ktrap/symbols/lines"
 	"ktrap/symbols/types"
 )
@@ -48,7 +51,7 @@ func Open(path string, o *OpenOptions) (*Image, error) {
 
 // NewImage makes an image of an open ELF file, which it then owns.
 func NewImage(f *elffile.File, o *OpenOptions) *Image {
-	im := &Image{file: f, log: slog.New(slog.DiscardHandler), lines: lines.New(f)}
+	im := &Image{file: f, log: slog.New(slog.DiscardHandler), lines: lines.New(f, keptIndexes(f))}
 	if o != nil && o.Log != nil {
 		im.log = o.Log.With("c", "symbols")
 	}
@@ -61,8 +64,21 @@ func NewImage(f *elffile.File, o *OpenOptions) *Image {
 	return im
 }
 
-// Close unmaps the file.
-func (im *Image) Close() error { return im.file.Close() }
+// keptIndexes says where the index of a file is kept. Modules are small, and the
+// addresses in theirs are made up.
+func keptIndexes(f *elffile.File) *index.Folder {
+	if f.Type() == elf.ET_REL {
+		return nil
+	}
+	return index.UserFolder()
+}
+
+// Expect says that n addresses will be looked up in the image soon: for many it
+// makes them ready.
+func (im *Image) Expect(n int) { im.lines.Expect(n) }
+
+// Close ends what goes on in the background and unmaps the file.
+func (im *Image) Close() error { return errors.Join(im.lines.Close(), im.file.Close()) }
 
 // Path gives the path the image was opened with.
 func (im *Image) Path() string { return im.file.Path() }

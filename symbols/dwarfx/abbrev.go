@@ -23,6 +23,7 @@ type Abbrev struct {
 type AbbrevTable struct {
 	dense  []Abbrev // codes 1, 2, 3, ... as compilers number them
 	sparse map[uint64]*Abbrev
+	specs  []AttrSpec // of all abbreviations
 }
 
 // Get gives the abbreviation of a code, nil when there is none.
@@ -35,21 +36,27 @@ func (t *AbbrevTable) Get(code uint64) *Abbrev {
 
 // ParseAbbrevs decodes the table at an offset of .debug_abbrev.
 func ParseAbbrevs(section []byte, off uint64, e Encoding) (*AbbrevTable, error) {
-	b := NewBuf(".debug_abbrev", section, off)
 	t := &AbbrevTable{}
-	var specs []AttrSpec
-	for code := b.Uleb(); code != 0; code = b.Uleb() {
-		a := Abbrev{Tag: Tag(b.Uleb()), Children: b.U8() != 0}
-		start := len(specs)
-		specs = appendSpecs(specs, &b)
-		a.Attrs = specs[start:len(specs):len(specs)]
-		a.measure(e)
-		t.add(code, a)
-	}
-	if err := b.Err(); err != nil {
+	if err := t.parse(section, off, e); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// parse replaces the contents of the table.
+func (t *AbbrevTable) parse(section []byte, off uint64, e Encoding) error {
+	b := NewBuf(".debug_abbrev", section, off)
+	t.dense, t.specs = t.dense[:0], t.specs[:0]
+	clear(t.sparse)
+	for code := b.Uleb(); code != 0; code = b.Uleb() {
+		a := Abbrev{Tag: Tag(b.Uleb()), Children: b.U8() != 0}
+		start := len(t.specs)
+		t.specs = appendSpecs(t.specs, &b)
+		a.Attrs = t.specs[start:len(t.specs):len(t.specs)]
+		a.measure(e)
+		t.add(code, a)
+	}
+	return b.Err()
 }
 
 // parseOne decodes a single abbreviation of the table at an offset; the table it

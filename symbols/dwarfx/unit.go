@@ -96,6 +96,15 @@ func OpenUnit(sec *Sections, h Header) (*Unit, error) {
 	return newUnit(sec, h, abbrevs)
 }
 
+// OpenUnitIn is [OpenUnit] with an abbreviation table that was used before, for
+// going through many units one after the other.
+func OpenUnitIn(sec *Sections, h Header, t *AbbrevTable) (*Unit, error) {
+	if err := t.parse(sec.Abbrev, h.AbbrevOff, h.Encoding); err != nil {
+		return nil, err
+	}
+	return newUnit(sec, h, t)
+}
+
 // OpenRoot decodes the root entry of a unit only: its children cannot be read.
 // Looking at all units of a kernel this way takes milliseconds.
 func OpenRoot(sec *Sections, h Header) (*Unit, error) {

@@ -22,7 +22,6 @@ func (i *Info) Addresses(file string, line int, match func(Place) bool) (list []
 		if _, err := i.sections(); err != nil {
 			return err
 		}
-		i.readSpans()
 		err := i.scanRoots()
 		s := search{base: path.Base(file), line: line, match: match}
 		for _, h := range i.headers {

@@ -76,7 +76,7 @@ func compareAll(t *testing.T, path string) {
 			}
 		}
 	}
-	info := lines.New(f)
+	info := lines.New(f, nil)
 	inlined := 0
 	for i, want := range symtest.LLVM(t, path, pcs) {
 		got, err := info.Lookup(addr.LinkAddr(pcs[i]))

@@ -2,6 +2,7 @@ package lines
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,9 @@ func (s sections) Section(name string) ([]byte, error) {
 	return nil, elffile.ErrNoSection
 }
 
+func (s sections) Sections() []elffile.Section { return nil }
+func (s sections) BuildID() string             { return "" }
+
 // program is a v3 line program with two sequences, the second at lower addresses.
 func program() []byte {
 	tables := "\x01\x01\xfb\x0e\x0d\x00\x01\x01\x01\x01\x00\x00\x00\x01\x00\x00\x01" + "include\x00\x00" + "a.c\x00\x00\x00\x00" + "b.h\x00\x01\x00\x00\x00"
@@ -33,7 +37,7 @@ func program() []byte {
 func tableOf(line []byte) (*table, error) {
 	u := &dwarfx.Unit{Sec: &dwarfx.Sections{Line: line}, HasLines: true}
 	u.Version, u.AddrSize = 3, 8
-	return readTable(u)
+	return readTable(u, nil)
 }
 
 func TestSequencesAreFoundThoughNotInAddressOrder(t *testing.T) {
@@ -108,10 +112,10 @@ func FuzzLookup(f *testing.F) {
 		f.Add(s[0], s[1], s[2], s[3], s[4], s[5], uint64(0x401000))
 	}
 	f.Fuzz(func(t *testing.T, info, abbrev, line, str, aranges, rnglists []byte, pc uint64) {
-		i := New(sections{names[0]: info, names[1]: abbrev, names[2]: line, names[3]: str, ".debug_line_str": str, names[4]: aranges, names[5]: rnglists})
+		i := New(sections{names[0]: info, names[1]: abbrev, names[2]: line, names[3]: str, ".debug_line_str": str, names[4]: aranges, names[5]: rnglists}, nil)
 		_, err := i.Lookup(addr.LinkAddr(pc))
 		checkNoPanic(t, err)
-		for _, s := range append(i.spans, i.rest...) {
+		for _, s := range slices.Concat(i.spans, i.rest) {
 			_, err := i.Lookup(addr.LinkAddr(s.Low))
 			checkNoPanic(t, err)
 			_, _, err = i.RowAt(addr.LinkAddr(s.High - 1))

@@ -59,6 +59,7 @@ type walker struct {
 // enter reads or skips the entry at the cursor and reports whether its children
 // come next.
 func (w *walker) enter(b *dwarfx.Buf, a *dwarfx.Abbrev, off uint64, depth int) bool {
+	w.leave(depth)
 	switch a.Tag {
 	case dwarfx.TagLexicalBlock, dwarfx.TagTryBlock, dwarfx.TagCatchBlock:
 		w.SkipAttrs(b, a)
@@ -80,10 +81,14 @@ func (w *walker) enter(b *dwarfx.Buf, a *dwarfx.Abbrev, off uint64, depth int) b
 	return false
 }
 
-func (w *walker) push(e dwarfx.Entry, depth int) {
+// leave closes what an entry at a depth cannot be a child of.
+func (w *walker) leave(depth int) {
 	for len(w.open) > 0 && w.open[len(w.open)-1].depth >= depth {
 		w.open = w.open[:len(w.open)-1]
 	}
+}
+
+func (w *walker) push(e dwarfx.Entry, depth int) {
 	w.open = append(w.open, open{e, depth})
 	w.chain = slices.Grow(w.chain[:1], len(w.open))
 	for _, o := range w.open {
@@ -95,6 +100,7 @@ func (w *walker) push(e dwarfx.Entry, depth int) {
 // is one, else the source name, both looked up through abstract origins.
 func (u *unit) name(e *dwarfx.Entry) string {
 	name := ""
+	var origin dwarfx.Entry
 	for range maxOrigins {
 		if s := u.String(e.Linkage); s != "" {
 			return s
@@ -102,34 +108,34 @@ func (u *unit) name(e *dwarfx.Entry) string {
 		if name == "" {
 			name = u.String(e.Name)
 		}
-		next, origin := u.origin(e)
-		if origin == nil {
+		var ok bool
+		if u, ok = u.origin(e, &origin); !ok {
 			break
 		}
-		u, e = next, origin
+		e = &origin
 	}
 	return name
 }
 
-// origin reads the entry that e refers to; nil when there is none.
-func (u *unit) origin(e *dwarfx.Entry) (*unit, *dwarfx.Entry) {
+// origin reads the entry that e refers to into origin, which may be e; false
+// when there is none.
+func (u *unit) origin(e, origin *dwarfx.Entry) (*unit, bool) {
 	off, ok := u.Ref(e.Origin)
 	if !ok {
-		return nil, nil
+		return nil, false
 	}
 	if off < u.Off || off >= u.End {
 		other, err := u.info.unitHolding(off)
 		if err != nil {
-			return nil, nil
+			return nil, false
 		}
 		u = other
 	}
 	b := u.Buf(off)
 	a := u.Next(&b)
 	if a == nil {
-		return nil, nil
+		return nil, false
 	}
-	var origin dwarfx.Entry
-	u.Read(&b, a, &origin)
-	return u, &origin
+	u.Read(&b, a, origin)
+	return u, true
 }

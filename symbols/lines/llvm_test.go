@@ -52,7 +52,7 @@ func compare(t *testing.T, path, reference string) {
 		t.Skip("SKIPPED: no debug information")
 	}
 	pcs := sample(t, f, sampleSize)
-	info := lines.New(f)
+	info := lines.New(f, nil)
 	var inlined, different int
 	for i, want := range symtest.LLVM(t, reference, pcs) {
 		got, err := info.Lookup(addr.LinkAddr(pcs[i]))

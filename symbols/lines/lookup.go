@@ -28,11 +28,21 @@ type Frame struct {
 // Shape: no frames and no error when the debug information does not cover pc.
 // Errors: the file is damaged; frames found nevertheless are given too.
 func (i *Info) Lookup(pc addr.LinkAddr) (frames []Frame, err error) {
+	i.first()
+	if frames, ok := i.lookupIndex(pc); ok {
+		return frames, nil
+	}
+	return i.lookupUnit(pc)
+}
+
+// lookupUnit answers from the one unit that covers a pc.
+func (i *Info) lookupUnit(pc addr.LinkAddr) (frames []Frame, err error) {
 	err = elffile.Guard(func() error {
 		u, err := i.unitFor(uint64(pc))
 		if u == nil || err != nil {
 			return err
 		}
+		i.count(u)
 		frames, err = u.lookup(uint64(pc))
 		return err
 	})

@@ -31,14 +31,15 @@ type machine struct {
 	*header
 	b     dwarfx.Buf
 	state row
-	rows  []row // of the sequence being built
+	rows  []row // of all sequences
+	first int   // where those of the sequence being built start
 	seqs  []sequence
 }
 
 // run executes the whole program. The rows of damaged programs are kept as far
-// as they are sound.
-func (h *header) run() ([]sequence, error) {
-	m := &machine{header: h, b: h.program}
+// as they are sound. Rows are put into buf as far as it reaches.
+func (h *header) run(buf []row) ([]sequence, []row, error) {
+	m := &machine{header: h, b: h.program, rows: buf[:0]}
 	m.reset()
 	if h.lineRange == 0 || h.opcodeBase == 0 {
 		m.b.Fail("line range %d, opcode base %d", h.lineRange, h.opcodeBase)
@@ -54,7 +55,7 @@ func (h *header) run() ([]sequence, error) {
 			m.standard(op)
 		}
 	}
-	return m.seqs, m.b.Err()
+	return m.seqs, m.rows, m.b.Err()
 }
 
 func (m *machine) reset() { m.state = row{file: 1, line: 1, stmt: m.defaultIs} }
@@ -111,7 +112,7 @@ func (m *machine) extended() {
 
 // emit appends a row, unless it says nothing new.
 func (m *machine) emit() {
-	if n := len(m.rows); n > 0 {
+	if n := len(m.rows); n > m.first {
 		last := &m.rows[n-1]
 		switch {
 		case m.state.addr < last.addr:
@@ -132,8 +133,9 @@ func (m *machine) end() {
 }
 
 func (m *machine) finish(high uint64) {
-	if len(m.rows) > 0 && m.rows[0].addr < high {
-		m.seqs = append(m.seqs, sequence{dwarfx.Range{Low: m.rows[0].addr, High: high}, m.rows, 0})
+	if rows := m.rows[m.first:]; len(rows) > 0 && rows[0].addr < high {
+		m.seqs = append(m.seqs, sequence{dwarfx.Range{Low: rows[0].addr, High: high}, rows})
+		m.first = len(m.rows)
 	}
-	m.rows = nil
+	m.rows = m.rows[:m.first]
 }

@@ -32,7 +32,7 @@ func lineOf(t *testing.T, text string) int {
 
 func TestABreakpointPlaceIsAStatementStartOfItsLine(t *testing.T) {
 	for _, flags := range []string{"-gdwarf-4 -O0", "-gdwarf-5 -O0"} {
-		info := lines.New(openFile(t, compile(t, "gcc", flags)))
+		info := lines.New(openFile(t, compile(t, "gcc", flags)), nil)
 		found := 0
 		for line := 1; line <= 60; line++ {
 			places, err := info.Addresses("inline.c", line, anyFile)
@@ -56,7 +56,7 @@ func TestABreakpointPlaceIsAStatementStartOfItsLine(t *testing.T) {
 }
 
 func TestALineInAnInlinedFunctionHasOnePlacePerCopy(t *testing.T) {
-	info := lines.New(openFile(t, compile(t, "gcc", "-gdwarf-5")))
+	info := lines.New(openFile(t, compile(t, "gcc", "-gdwarf-5")), nil)
 	list, err := info.Addresses("inline.c", lineOf(t, "for (i = 0"), anyFile)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestALineInAnInlinedFunctionHasOnePlacePerCopy(t *testing.T) {
 }
 
 func TestALineWithoutCodeGivesTheNextOneThatHasSome(t *testing.T) {
-	info := lines.New(openFile(t, compile(t, "gcc", "-gdwarf-5 -O0")))
+	info := lines.New(openFile(t, compile(t, "gcc", "-gdwarf-5 -O0")), nil)
 	decl := lineOf(t, "int outer(") // gcc's first row is that of the brace below
 	list, err := info.Addresses("inline.c", decl, anyFile)
 	if err != nil || len(list) != 1 {
@@ -101,7 +101,7 @@ func TestALineWithoutCodeGivesTheNextOneThatHasSome(t *testing.T) {
 
 func TestRowsCoverRealFunctionsWithoutGapsOrOverlaps(t *testing.T) {
 	f := openFile(t, symtest.Vmlinux(t))
-	info := lines.New(f)
+	info := lines.New(f, nil)
 	checked := 0
 	for _, pc := range sample(t, f, 500) {
 		row, ok, err := info.RowAt(addr.LinkAddr(pc))
@@ -130,14 +130,14 @@ func BenchmarkLookup(b *testing.B) {
 	pcs := sample(b, f, 1000)
 	b.Run("cold", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
-			info := lines.New(f)
+			info := lines.New(f, nil)
 			if _, err := info.Lookup(addr.LinkAddr(pcs[i%len(pcs)])); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("known-unit", func(b *testing.B) {
-		info := lines.New(f)
+		info := lines.New(f, nil)
 		for b.Loop() {
 			if _, err := info.Lookup(addr.LinkAddr(pcs[0])); err != nil {
 				b.Fatal(err)
@@ -146,7 +146,7 @@ func BenchmarkLookup(b *testing.B) {
 	})
 	b.Run("1000", func(b *testing.B) {
 		for b.Loop() {
-			info := lines.New(f)
+			info := lines.New(f, nil)
 			for _, pc := range pcs {
 				if _, err := info.Lookup(addr.LinkAddr(pc)); err != nil {
 					b.Fatal(err)
@@ -160,7 +160,7 @@ func BenchmarkAddresses(b *testing.B) {
 	f := openFile(b, symtest.Vmlinux(b))
 	match := func(p lines.Place) bool { return strings.HasSuffix(p.Path, "fs/read_write.c") }
 	for b.Loop() {
-		if list, err := lines.New(f).Addresses("fs/read_write.c", 570, match); err != nil || len(list) == 0 {
+		if list, err := lines.New(f, nil).Addresses("fs/read_write.c", 570, match); err != nil || len(list) == 0 {
 			b.Fatal(list, err)
 		}
 	}

@@ -1,63 +1,53 @@
 package lines
 
 import (
-	"cmp"
-	"slices"
 	"sort"
 
 	"ktrap/symbols/dwarfx"
 )
 
-// span is a range of addresses that belongs to a unit.
-type span struct {
-	dwarfx.Range
-	unit uint64 // offset of the unit's header
-}
-
-// spans are sorted by low address.
-type spans []span
-
-func (s spans) sort() {
-	slices.SortFunc(s, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.Low, b.Low), cmp.Compare(a.unit, b.unit))
-	})
-}
-
-// find gives the unit of a pc.
-func (s spans) find(pc uint64) (unit uint64, ok bool) {
-	i := sort.Search(len(s), func(i int) bool { return s[i].Low > pc }) - 1
-	// A damaged file may have overlaps; the nearest few are enough to try.
-	for n := 0; i >= 0 && n < 8; i, n = i-1, n+1 {
-		if s[i].Contains(pc) {
-			return s[i].unit, true
-		}
-	}
-	return 0, false
-}
+// manyScans is the number of questions from which .debug_aranges is worth
+// sorting: a scan takes 50 µs on a kernel, decoding and sorting 1 ms.
+const manyScans = 16
 
 // unitOf finds the unit that covers a pc.
 func (i *Info) unitOf(pc uint64) (off uint64, ok bool, err error) {
-	i.readSpans()
-	if off, ok = i.spans.find(pc); ok {
+	if i.scans.Add(1) <= manyScans {
+		off, ok = scanAranges(i.sec.Aranges, pc)
+	} else {
+		i.readSpans()
+		off, ok = covering(i.spans, pc)
+	}
+	if ok {
 		return off, true, nil
 	}
 	// clang writes no .debug_aranges, but gas does for the assembly units of
 	// the same kernel: a miss says nothing about units not listed there.
 	err = i.scanRoots()
-	off, ok = i.rest.find(pc)
+	off, ok = covering(i.rest, pc)
 	return off, ok, err
 }
 
 func (i *Info) readSpans() {
 	i.aranges.Do(func() {
-		i.spans = readAranges(i.sec.Aranges)
-		i.spans.sort()
+		list := make([]stretch, 0, len(i.sec.Aranges)/24)
+		eachArange(i.sec.Aranges, func(s stretch) { list = append(list, s) })
+		i.spans = flatten(list)
 	})
 }
 
-// readAranges reads .debug_aranges as far as it is sound.
-func readAranges(section []byte) spans {
-	list := make(spans, 0, len(section)/32)
+// scanAranges finds the unit of a pc without keeping anything.
+func scanAranges(section []byte, pc uint64) (unit uint64, ok bool) {
+	eachArange(section, func(s stretch) {
+		if s.Contains(pc) && (!ok || s.id > unit) {
+			unit, ok = s.id, true
+		}
+	})
+	return unit, ok
+}
+
+// eachArange visits the ranges of .debug_aranges as far as it is sound.
+func eachArange(section []byte, visit func(stretch)) {
 	b := dwarfx.NewBuf(".debug_aranges", section, 0)
 	for b.Len() > 0 {
 		start := b.Off()
@@ -68,7 +58,7 @@ func readAranges(section []byte) spans {
 		version, unit := set.U16(), set.Offset(dwarf64)
 		addrSize, segSize := int(set.U8()), set.U8()
 		if set.Err() != nil || version != 2 || segSize != 0 || addrSize != 8 && addrSize != 4 {
-			return list
+			return
 		}
 		// Tuples start at a multiple of their size from the set's header.
 		tuple := 2 * addrSize
@@ -76,22 +66,19 @@ func readAranges(section []byte) spans {
 		set.Skip(uint64(pad))
 		for set.Len() >= tuple {
 			low, size := set.Uint(addrSize), set.Uint(addrSize)
-			if size != 0 && low+size > low {
-				list = append(list, span{dwarfx.Range{Low: low, High: low + size}, unit})
+			if low+size > low {
+				visit(stretch{dwarfx.Range{Low: low, High: low + size}, unit})
 			}
 		}
 		b.Seek(next)
 	}
-	return list
 }
 
 // scanRoots lists all units, and the ranges of those not in .debug_aranges.
 func (i *Info) scanRoots() error {
 	i.roots.Do(func() {
 		listed := map[uint64]bool{}
-		for _, s := range i.spans {
-			listed[s.unit] = true
-		}
+		eachArange(i.sec.Aranges, func(s stretch) { listed[s.id] = true })
 		size := uint64(len(i.sec.Info))
 		for off := uint64(0); off < size; {
 			h, err := dwarfx.ReadHeader(i.sec.Info, off)
@@ -105,7 +92,7 @@ func (i *Info) scanRoots() error {
 			}
 			off = h.End
 		}
-		i.rest.sort()
+		i.rest = flatten(i.rest)
 	})
 	return i.rootsErr
 }
@@ -121,7 +108,7 @@ func (i *Info) addRoot(h dwarfx.Header) {
 		i.rootsErr = err
 	}
 	for _, r := range ranges {
-		i.rest = append(i.rest, span{r, h.Off})
+		i.rest = append(i.rest, stretch{r, h.Off})
 	}
 }
 

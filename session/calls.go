@@ -66,7 +66,7 @@ func (s *Session) Wait(ctx context.Context) (Stop, error) {
 	wait := make(chan Stop, 1)
 	err := s.call(func() {
 		if s.machine.Runs() {
-			s.stops = append(s.stops, wait)
+			s.stops[wait] = struct{}{}
 			return
 		}
 		stop := s.stopped
@@ -88,6 +88,7 @@ func (s *Session) Wait(ctx context.Context) (Stop, error) {
 		}
 		return stop, nil
 	case <-ctx.Done():
+		_ = s.call(func() { delete(s.stops, wait) }) // the loop's end forgets it too
 		return Stop{}, ctx.Err()
 	case <-s.done:
 		return Stop{}, s.lostError()
@@ -96,23 +97,13 @@ func (s *Session) Wait(ctx context.Context) (Stop, error) {
 
 // UntilLost returns when ctx ends, with nil, or when the stub is gone.
 func (s *Session) UntilLost(ctx context.Context) error {
-	events, unsubscribe := s.Subscribe()
-	defer unsubscribe()
-	var lost bool
-	if s.call(func() { lost = s.machine.State() == machine.Lost }) != nil || lost {
+	select {
+	case <-s.stubLost:
 		return s.lostError()
-	}
-	for {
-		select {
-		case e := <-events:
-			if e.Kind == StubGone {
-				return s.lostError()
-			}
-		case <-s.done:
-			return s.lostError()
-		case <-ctx.Done():
-			return nil
-		}
+	case <-s.done:
+		return s.lostError()
+	case <-ctx.Done():
+		return nil
 	}
 }
 
@@ -137,82 +128,4 @@ func (s *Session) lostError() error {
 		return rsp.ErrClosed
 	}
 	return fmt.Errorf("%w: %w", rsp.ErrClosed, lost)
-}
-
-// Do runs f while the guest stands. f gets the stop lease: no other job and no
-// inspection runs at the same time, and nothing resumes the guest before f ends.
-// Errors: rsp.ErrRunning if the guest runs; those of f.
-func (s *Session) Do(ctx context.Context, f func(context.Context, *Stopped) error) error {
-	return s.job(ctx, false, f)
-}
-
-// Quiesced is Do for a guest that may be running: it is stopped for f and
-// resumed afterwards without any client noticing.
-func (s *Session) Quiesced(ctx context.Context, f func(context.Context, *Stopped) error) error {
-	return s.job(ctx, true, f)
-}
-
-func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context, *Stopped) error) error {
-	answer := make(chan error, 1)
-	var id int
-	err := s.call(func() {
-		id = s.newID()
-		s.waiting[id] = answer
-		s.work[id] = func(workCtx context.Context) machine.JobDone {
-			jobCtx, cancel := context.WithCancel(ctx)
-			defer cancel()
-			defer context.AfterFunc(workCtx, cancel)()
-			v := &Stopped{Session: s, World: s.world.Load(), shown: new(*Crash)}
-			answer <- s.guarded(jobCtx, v, f)
-			_ = s.call(func() { delete(s.waiting, id) }) // the loop's end forgets it too
-			if *v.shown == nil {
-				return machine.JobDone{}
-			}
-			return machine.JobDone{Show: true, Thread: (*v.shown).Thread, Report: *v.shown}
-		}
-		s.step(machine.Job{ID: id, Quiesce: quiesce})
-	})
-	if err != nil {
-		return err
-	}
-	select {
-	case err := <-answer:
-		return err
-	case <-s.done:
-		return rsp.ErrClosed
-	case <-ctx.Done():
-	}
-	begun := true
-	_ = s.call(func() {
-		if _, waits := s.work[id]; waits {
-			delete(s.work, id)
-			delete(s.waiting, id)
-			begun = false
-		}
-	})
-	if !begun {
-		return fmt.Errorf("wait for the guest to stand: %w", context.Cause(ctx))
-	}
-	select { // f ends soon, and what it writes to is the caller's
-	case err := <-answer:
-		return err
-	case <-s.done:
-		return rsp.ErrClosed
-	}
-}
-
-// guarded runs a job's function; a panic in it is an error.
-func (s *Session) guarded(ctx context.Context, v *Stopped, f func(context.Context, *Stopped) error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = s.bugError("a job", r)
-		}
-	}()
-	return f(ctx, v)
-}
-
-// newID is for the loop's goroutine only.
-func (s *Session) newID() int {
-	s.nextID++
-	return s.nextID
 }

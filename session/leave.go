@@ -28,24 +28,17 @@ func (s *Session) leave() error {
 			s.step(machine.Interrupt{})
 		}
 	})
-	err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
-		v.reportUnfinished(ctx, "ktrap was told to leave before the kernel did")
-		errs := v.removeAll(ctx)
-		if s.staysPaused() {
-			return errs
-		}
-		return errors.Join(errs, s.client.Detach(ctx))
-	})
-	select {
-	case <-s.done: // the loop has panicked: nobody else talks to the stub now
-		err = s.bug
-		if s.bug != nil {
-			err = errors.Join(s.bug, s.letGo(ctx))
-		}
-	default:
-	}
-	if errors.Is(err, rsp.ErrClosed) {
+	// Not with the job's own context: that one ends with the work that was stopped.
+	err := s.Quiesced(ctx, func(_ context.Context, v *Stopped) error { return v.clearOut(ctx) })
+	switch {
+	case s.hasBug():
+		s.awaitIdle()
+		err = errors.Join(s.bug, s.letGo())
+	case errors.Is(err, rsp.ErrClosed):
 		return nil // the stub is gone, and the guest with it: front has heard
+	case errors.Is(err, context.DeadlineExceeded):
+		s.log.Warn("leave the guest", "err", err)
+		err = s.letGo()
 	}
 	if err != nil {
 		return fmt.Errorf("leave the guest: %w", err)
@@ -53,15 +46,67 @@ func (s *Session) leave() error {
 	return nil
 }
 
+// clearOut is the last job: what is left to report, then the breakpoints, then
+// the guest goes.
+func (v *Stopped) clearOut(ctx context.Context) error {
+	last, cancel := context.WithTimeout(ctx, leaveTimeout/2) // the breakpoints must get their time
+	defer cancel()
+	v.reportUnfinished(last, "ktrap was told to leave before the kernel did")
+	errs := v.removeAll(ctx)
+	if v.staysPaused() {
+		return errs
+	}
+	return errors.Join(errs, v.client.Detach(ctx))
+}
+
+// hasBug reports whether the loop has panicked.
+func (s *Session) hasBug() bool {
+	select {
+	case <-s.done:
+		return s.bug != nil
+	default:
+		return false
+	}
+}
+
 // staysPaused reports whether the guest is left standing.
 func (s *Session) staysPaused() bool { return s.opts.StayPaused || s.paused && !s.resumed.Load() }
 
-// letGo frees the guest without the loop, after ktrap's own panic.
-func (s *Session) letGo(ctx context.Context) error {
-	if s.client.Running() {
-		if err := s.client.Interrupt(); err != nil {
-			return err
-		}
+// awaitIdle gives a worker, which has been told to end, the time to do so.
+func (s *Session) awaitIdle() {
+	if s.idle == nil {
+		return
+	}
+	patience := time.NewTimer(leaveTimeout)
+	defer patience.Stop()
+	select {
+	case <-s.idle:
+	case <-patience.C:
+	}
+}
+
+// letGo frees the guest without the loop: after ktrap's own panic, or when
+// whoever holds the stop lease does not give it back.
+func (s *Session) letGo() error {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	err := s.standAlone(ctx)
+	if err == nil {
+		err = s.clearStub(ctx)
+	}
+	if !s.staysPaused() {
+		err = errors.Join(err, s.client.Detach(ctx)) // whatever failed: it takes breakpoints out too
+	}
+	if errors.Is(err, rsp.ErrClosed) {
+		return nil // QEMU is gone
+	}
+	return err
+}
+
+// standAlone stops the guest without the loop.
+func (s *Session) standAlone(ctx context.Context) error {
+	if err := s.client.Interrupt(); err != nil && !errors.Is(err, rsp.ErrStopped) {
+		return err
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -72,7 +117,21 @@ func (s *Session) letGo(ctx context.Context) error {
 			return fmt.Errorf("stop the guest: %w", ctx.Err())
 		}
 	}
-	return errors.Join(s.clearStub(ctx), s.client.Detach(ctx))
+	return nil
+}
+
+// takeBack lets a guest run again that stands only because ktrap has connected,
+// when the session cannot be opened.
+func (s *Session) takeBack() error {
+	if !s.client.Features().Ran {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	if err := s.client.Detach(ctx); err != nil && !errors.Is(err, rsp.ErrClosed) {
+		return fmt.Errorf("let the guest run again: %w", err)
+	}
+	return nil
 }
 
 // clearStub takes out every breakpoint in QEMU, whoever set it: an earlier

@@ -17,10 +17,11 @@ import (
 const ripNumber = 16
 
 // loop owns the machine: it takes events and runs their effects until ctx
-// ends. A panic of ktrap's own ends the
-// loop, not the process: the guest is still to be let go.
+// ends. A panic of ktrap's own ends the loop and whoever is at work, not the
+// process: the guest is still to be let go.
 func (s *Session) loop(ctx context.Context) {
 	defer close(s.done)
+	defer s.stopWork()
 	defer func() {
 		if r := recover(); r != nil {
 			s.bug = s.bugError("session loop", r)
@@ -32,6 +33,7 @@ func (s *Session) loop(ctx context.Context) {
 			s.step(ev)
 		case err := <-s.gone:
 			s.lost = err
+			close(s.stubLost)
 			s.step(machine.StubLost{Err: err})
 		case f := <-s.calls:
 			f()
@@ -98,17 +100,12 @@ func (s *Session) run(e machine.Effect) {
 			s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
 		})
 	case machine.Inspect:
-		s.tasks.Go(func() { s.send(s.inspect(s.workCtx, e.Hit)) })
+		s.startWorker(func(ctx context.Context) machine.Event { return s.inspect(ctx, e.Hit) })
 	case machine.RunJob:
 		f := s.work[e.ID]
 		delete(s.work, e.ID)
-		s.tasks.Go(func() {
-			var done machine.JobDone
-			if f != nil { // nil: who wanted it waits no longer
-				done = f(s.workCtx)
-			}
-			s.send(done)
-		})
+		delete(s.waiting, e.ID)
+		s.startWorker(func(ctx context.Context) machine.Event { return f(ctx) })
 	case machine.Announce:
 		s.announce(e.Stop)
 	case machine.Refuse:
@@ -153,10 +150,10 @@ func (s *Session) announce(st machine.Stop) {
 	stop := Stop{Stop: st}
 	stop.Crash, _ = st.Report.(*Crash)
 	s.stopped = stop
-	for _, c := range s.stops {
+	for c := range s.stops {
 		c <- stop // buffered
 	}
-	s.stops = nil
+	clear(s.stops)
 	for g := range s.gdbs {
 		g.tell(stop)
 	}

@@ -14,7 +14,7 @@ import (
 type Options struct {
 	Stub    string // where QEMU's gdb stub listens: HOST:PORT, unix:PATH or a serial device
 	Listen  string // where gdb may connect; empty: nowhere
-	Vmlinux string // empty: looked for, see findImage
+	Vmlinux string // empty: looked for on this host
 
 	ModuleDirs []string     // where files of modules may lie, before the usual places
 	Sources    SourceDirs   // where source text may lie

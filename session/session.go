@@ -40,12 +40,13 @@ type Session struct {
 	image  *symbols.Image // nil until found; written by the worker that finds it
 	world  atomic.Pointer[World]
 
-	post  chan machine.Event // unbuffered: whoever reports waits until the loop has it
-	calls chan func()        // run on the loop
-	gone  chan error         // one slot: why the stub's connection has ended
-	done  chan struct{}      // closed when the loop has ended
-	tasks sync.WaitGroup     // workers and what brings replies to the loop
-	read  sync.WaitGroup     // the stub reader
+	post     chan machine.Event // unbuffered: whoever reports waits until the loop has it
+	calls    chan func()        // run on the loop
+	gone     chan error         // one slot: why the stub's connection has ended
+	done     chan struct{}      // closed when the loop has ended
+	stubLost chan struct{}      // closed by the loop when it has heard of that
+	tasks    sync.WaitGroup     // workers and what brings replies to the loop
+	read     sync.WaitGroup     // the stub reader
 
 	workCtx  context.Context // of workers; set before the loop starts
 	stopWork context.CancelFunc
@@ -59,7 +60,8 @@ type Session struct {
 	work     map[int]func(context.Context) machine.JobDone
 	nextID   int
 	stopped  Stop
-	stops    []chan Stop // who waits for the guest to stand
+	stops    map[chan Stop]struct{} // who waits for the guest to stand
+	idle     chan struct{}          // closed when the last worker has ended; read when done is closed
 	watchers map[chan Event]struct{}
 	gdbs     map[*gdbClient]struct{}
 	lost     error
@@ -112,12 +114,8 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 	s.read.Go(func() { _ = s.client.Run() }) // its error reaches OnClose
 	defer s.read.Wait()
 	defer s.client.Close()
-	if _, err := s.client.Handshake(ctx); err != nil {
-		return fmt.Errorf("open %s: %w", o.Stub, err)
-	}
-	s.paused = !s.client.Features().Ran
-	if err := s.clearStub(ctx); err != nil {
-		return fmt.Errorf("open %s: %w", o.Stub, err)
+	if err := s.greet(ctx); err != nil {
+		return errors.Join(fmt.Errorf("open %s: %w", o.Stub, err), s.takeBack())
 	}
 	s.machine.Stands(s.client.Features().Stop)
 	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target"), Show: s.showText})
@@ -125,12 +123,21 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 	return s.serve(ctx, front)
 }
 
+// greet begins the talk with the stub, whose guest stands from here on.
+func (s *Session) greet(ctx context.Context) error {
+	if _, err := s.client.Handshake(ctx); err != nil {
+		return err
+	}
+	s.paused = !s.client.Features().Ran
+	return s.clearStub(ctx)
+}
+
 func newSession(o *Options) *Session {
 	return &Session{
 		opts: o, log: o.logger(),
-		post: make(chan machine.Event), gone: make(chan error, 1), calls: make(chan func()), done: make(chan struct{}),
+		post: make(chan machine.Event), gone: make(chan error, 1), calls: make(chan func()), done: make(chan struct{}), stubLost: make(chan struct{}),
 		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func(context.Context) machine.JobDone),
-		watchers: make(map[chan Event]struct{}), gdbs: make(map[*gdbClient]struct{}),
+		stops: make(map[chan Stop]struct{}), watchers: make(map[chan Event]struct{}), gdbs: make(map[*gdbClient]struct{}),
 		armed: make(map[addr.Addr]*trap.Point), hooks: make(map[addr.Addr][]*Hook),
 	}
 }

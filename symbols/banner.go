@@ -22,6 +22,22 @@ func (im *Image) Release() string {
 	return release
 }
 
+// MadeFor gives the kernel release that a module was made for; "" when it does
+// not say.
+func (im *Image) MadeFor() string {
+	info, err := im.file.Section(".modinfo")
+	if err != nil {
+		return ""
+	}
+	for field := range bytes.SplitSeq(info, []byte{0}) {
+		if magic, ok := bytes.CutPrefix(field, []byte("vermagic=")); ok {
+			release, _, _ := bytes.Cut(magic, []byte(" "))
+			return string(release)
+		}
+	}
+	return ""
+}
+
 func (im *Image) readBanner() string {
 	sym, ok := im.Symbol("linux_banner")
 	if !ok {

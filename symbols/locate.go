@@ -63,6 +63,9 @@ func (s *Symbolizer) Place(im *Image, a addr.LinkAddr) (addr.Addr, bool) {
 // frames asks the debug information.
 func (s *Symbolizer) frames(a addr.Addr) ([]Location, Reason) {
 	if p := s.moduleOf(a); p != nil && p.mod.Image == nil {
+		if p.kernel() {
+			return nil, NoDebugInfo
+		}
 		return nil, NoModuleFile
 	}
 	im, link, ok := s.Home(a)
@@ -105,7 +108,10 @@ func (im *Image) locations(frames []lines.Frame) []Location {
 // function or inlined copy. The file is matched by the end of its path; a line
 // without code gives the next one that has some.
 func (s *Symbolizer) Lines(file string, line int) []addr.Addr {
-	list := s.vmlinux.addresses(file, line, func(a addr.LinkAddr) (addr.Addr, bool) { return s.slide.Run(a), true })
+	var list []addr.Addr
+	if s.vmlinux != nil {
+		list = s.vmlinux.addresses(file, line, func(a addr.LinkAddr) (addr.Addr, bool) { return s.slide.Run(a), true })
+	}
 	for _, p := range s.placed {
 		if p.mod.Image != nil {
 			list = append(list, p.mod.Image.addresses(file, line, p.run)...)

@@ -28,6 +28,7 @@ const (
 	NoDebugInfo         // the file has symbols only
 	NoLine              // the debug information does not cover the address
 	Padding             // filler after the end of a function
+	Data                // not code, but a symbol covers it
 )
 
 // String says the reason in words.
@@ -45,6 +46,8 @@ func (r Reason) String() string {
 		return "no debug information"
 	case NoLine:
 		return "not covered by debug information"
+	case Data:
+		return "data"
 	case Padding:
 		return "padding after the function"
 	}

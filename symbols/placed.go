@@ -92,7 +92,13 @@ func (p *placed) link(a addr.Addr) (addr.LinkAddr, bool) {
 	return 0, false
 }
 
+// kernel says that this is no module but the symbols of a kernel without vmlinux.
+func (p *placed) kernel() bool { return p.mod.Name == "" }
+
 func (p *placed) covers(a addr.Addr) bool {
+	if p.kernel() {
+		return a.Kernel() && len(p.syms) > 0
+	}
 	_, ok := p.link(a)
 	return ok || inRanges(p.text, a)
 }
@@ -110,7 +116,7 @@ func (p *placed) at(a addr.Addr) (Func, bool) {
 	f := p.function(i)
 	f.Off = uint64(a - f.Start)
 	covered := f.Off < f.Size
-	if text := p.mod.Text; len(text) > 0 && !inRanges(p.text, a) {
+	if text := p.mod.Text; len(text) > 0 && !p.kernel() && !inRanges(p.text, a) {
 		// For data the kernel too counts to the end of the text, which lies
 		// before it, and prints what comes out: data+0x0/0xffffffffffffdec0.
 		f.Size = uint64(text[0].End - f.Start)
@@ -142,6 +148,9 @@ func (p *placed) function(i int) Func {
 
 // end gives where the piece of memory that holds a ends.
 func (p *placed) end(a addr.Addr) addr.Addr {
+	if p.kernel() {
+		return ^addr.Addr(0)
+	}
 	for _, r := range p.text {
 		if r.Contains(a) {
 			return r.End

@@ -18,6 +18,7 @@ type Query struct {
 	Off     uint64
 	Size    uint64 // as the kernel printed it; 0 when not given
 	Module  string // "" when not given
+	BuildID string // of the module, as CONFIG_STACKTRACE_BUILD_ID prints it
 	Section bool   // Name is a section's, of a module's file
 
 	File string
@@ -38,18 +39,18 @@ var ErrQuery = errors.New("not a location")
 // Errors: wraps ErrQuery.
 func ParseQuery(text string) (Query, error) {
 	s := strings.TrimSpace(text)
-	s, module := cutModule(s)
+	s, module, id := cutModule(s)
 	if s == "" || len(s) > 4096 {
 		return Query{}, fmt.Errorf("%w: %.80q", ErrQuery, text)
 	}
 	if a, ok := parseAddr(s); ok {
-		return Query{Addr: a, Module: module}, nil
+		return Query{Addr: a, Module: module, BuildID: id}, nil
 	}
 	if q, ok := parseFileLine(s); ok {
 		return q, nil
 	}
 	q, err := parseSymbol(s)
-	q.Module = module
+	q.Module, q.BuildID = module, id
 	if err != nil {
 		return Query{}, fmt.Errorf("%w: %.80q: %w", ErrQuery, text, err)
 	}
@@ -57,13 +58,13 @@ func ParseQuery(text string) (Query, error) {
 }
 
 // cutModule takes "[ext4]" or "[ext4 BUILDID]" off the end.
-func cutModule(s string) (rest, module string) {
+func cutModule(s string) (rest, module, buildID string) {
 	i := strings.LastIndexByte(s, '[')
 	if i <= 0 || !strings.HasSuffix(s, "]") || s[i-1] != ' ' && s[i-1] != '\t' {
-		return s, ""
+		return s, "", ""
 	}
-	module, _, _ = strings.Cut(s[i+1:len(s)-1], " ")
-	return strings.TrimSpace(s[:i]), module
+	module, buildID, _ = strings.Cut(s[i+1:len(s)-1], " ")
+	return strings.TrimSpace(s[:i]), module, strings.TrimSpace(buildID)
 }
 
 func parseAddr(s string) (addr.Addr, bool) {

@@ -76,8 +76,12 @@ func mismatch(q Query, list []Func) string {
 // name.isra.0, name.llvm.123. The kernel prints the names without some of these.
 func (s *Symbolizer) FindVariants(name string) []Func {
 	var list []Func
-	for _, full := range s.vmlinux.Complete(name+".", maxVariants) {
-		list = append(list, s.Find(full)...)
+	if s.vmlinux != nil {
+		for _, full := range s.vmlinux.Complete(name+".", maxVariants) {
+			for _, sym := range s.vmlinux.Symbols(full) {
+				list = append(list, s.vmlinuxFunc(sym))
+			}
+		}
 	}
 	for _, p := range s.placed {
 		for _, g := range p.syms {

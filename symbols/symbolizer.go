@@ -15,18 +15,26 @@ type Symbolizer struct {
 }
 
 // NewSymbolizer makes a snapshot of vmlinux at a slide with the modules loaded.
+// vmlinux may be nil: then only modules are known.
 func NewSymbolizer(vmlinux *Image, slide addr.Slide, mods []*Module) *Symbolizer {
 	s := &Symbolizer{vmlinux: vmlinux, slide: slide, mods: mods}
-	for _, sec := range vmlinux.file.Sections() {
-		if sec.Exec() {
-			start := slide.Run(addr.LinkAddr(sec.Addr))
-			s.text = append(s.text, Range{start, start + addr.Addr(sec.Size)})
-		}
+	if vmlinux != nil {
+		s.text = vmlinux.text(slide)
 	}
 	for _, m := range mods {
 		s.placed = append(s.placed, newPlaced(m))
 	}
 	return s
+}
+
+func (im *Image) text(slide addr.Slide) (list []Range) {
+	for _, sec := range im.file.Sections() {
+		if sec.Exec() {
+			start := slide.Run(addr.LinkAddr(sec.Addr))
+			list = append(list, Range{start, start + addr.Addr(sec.Size)})
+		}
+	}
+	return list
 }
 
 // Slide gives what KASLR added.
@@ -69,7 +77,10 @@ func (s *Symbolizer) Func(a addr.Addr) (Func, bool) {
 			return p.at(a)
 		}
 	}
-	if sym, ok := s.vmlinux.SymbolAt(s.slide.Link(a)); ok && a.Kernel() {
+	if s.vmlinux == nil || !a.Kernel() {
+		return Func{}, false
+	}
+	if sym, ok := s.vmlinux.SymbolAt(s.slide.Link(a)); ok {
 		f := s.vmlinuxFunc(sym)
 		f.Off = uint64(a - f.Start)
 		return f, true
@@ -81,8 +92,10 @@ func (s *Symbolizer) Func(a addr.Addr) (Func, bool) {
 // then modules in order, each by address.
 func (s *Symbolizer) Find(name string) []Func {
 	var list []Func
-	for _, sym := range s.vmlinux.Symbols(name) {
-		list = append(list, s.vmlinuxFunc(sym))
+	if s.vmlinux != nil {
+		for _, sym := range s.vmlinux.Symbols(name) {
+			list = append(list, s.vmlinuxFunc(sym))
+		}
 	}
 	for _, p := range s.placed {
 		list = append(list, p.named(name)...)

@@ -21,6 +21,7 @@ type cli struct {
 	Boot    bootCmd    `cmd:"" help:"Start QEMU with a kernel, and attach to it."`
 	Repro   reproCmd   `cmd:"" help:"Boot or attach, run a reproducer in the guest, report the crash."`
 	Script  scriptCmd  `cmd:"" help:"Run a scripted session (Starlark)."`
+	Lookup  lookupCmd  `cmd:"" help:"Function, inlined callers and source line of addresses, names and file:line."`
 	Report  reportCmd  `cmd:"" help:"Show a saved report again."`
 	Lab     labCmd     `cmd:"" help:"Fetch and build ready kernels to try everything on."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what is missing or wrong here, and what to do."`
@@ -100,7 +101,7 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 		args = []string{"--help"}
 	}
 	args, rest := splitArgs(args)
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(flagsFirst(parser.Model, args))
 	if err != nil {
 		say(os.Stderr, err.Error())
 		return exitUsage

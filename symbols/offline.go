@@ -1,0 +1,155 @@
+package symbols
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"ktrap/symbols/addr"
+)
+
+// Offline answers about a kernel that is not at hand: from vmlinux, from a symbol
+// table saved from it, and from modules that are looked for on the host as they
+// are asked for. It is not safe for concurrent use.
+type Offline struct {
+	vmlinux *Image // may be nil
+	finder  *ModuleFinder
+	o       OfflineOptions
+	log     *slog.Logger
+
+	mods   []*Module
+	opened map[string]error // modules that were looked for
+	images []*Image         // to close
+	sym    *Symbolizer
+}
+
+// OfflineOptions says what is known of the kernel besides vmlinux.
+type OfflineOptions struct {
+	Slide      addr.Slide
+	Kallsyms   *Kallsyms            // nil: none; else it tells the slide
+	Bases      map[string]addr.Addr // module -> where its code is, as /proc/modules says
+	ModuleDirs []string
+	Log        *slog.Logger // nil discards
+}
+
+// NewOffline opens a kernel, which then owns the image; vmlinux may be nil when
+// there are Kallsyms, and it may be a module's file alone.
+// Errors: the symbol table is of another kernel.
+func NewOffline(vmlinux *Image, o *OfflineOptions) (*Offline, error) {
+	f := &Offline{vmlinux: vmlinux, o: *o, log: o.Log, opened: map[string]error{}}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if k := o.Kallsyms; k != nil {
+		f.mods = k.Loaded()
+		switch {
+		case vmlinux == nil || vmlinux.IsModule():
+			if kernel := k.Kernel(); kernel != nil {
+				f.mods = append(f.mods, kernel)
+			}
+		default:
+			slide, err := k.Slide(vmlinux)
+			if err != nil {
+				return nil, err
+			}
+			f.o.Slide = slide
+		}
+	}
+	if vmlinux != nil && vmlinux.IsModule() {
+		f.vmlinux = nil
+		name, _ := moduleOfFile(filepath.Base(vmlinux.Path()))
+		f.images = append(f.images, vmlinux)
+		f.opened[name] = f.add(name, vmlinux)
+	}
+	for name := range o.Bases {
+		f.load(moduleName(name), "")
+	}
+	f.renew()
+	return f, nil
+}
+
+// Close closes all files.
+func (f *Offline) Close() {
+	for _, im := range f.images {
+		im.Close() // read-only: nothing to lose
+	}
+	if f.vmlinux != nil {
+		f.vmlinux.Close()
+	}
+}
+
+// Symbolizer gives the snapshot with the modules seen so far.
+func (f *Offline) Symbolizer() *Symbolizer { return f.sym }
+
+func (f *Offline) renew() { f.sym = NewSymbolizer(f.vmlinux, f.o.Slide, f.mods) }
+
+// Module looks for the file of a module that a query names; once.
+func (f *Offline) Module(name, buildID string) error {
+	name = moduleName(name)
+	if err, done := f.opened[name]; done {
+		return err
+	}
+	err := f.load(name, buildID)
+	f.renew()
+	return err
+}
+
+func (f *Offline) load(name, buildID string) error {
+	err := f.open(name, buildID)
+	f.opened[name] = err
+	return err
+}
+
+func (f *Offline) open(name, buildID string) error {
+	if f.finder == nil {
+		f.finder = NewModuleFinder(f.Release(), f.o.ModuleDirs)
+	}
+	path, err := f.finder.Find(name, buildID)
+	if err != nil {
+		return err
+	}
+	im, err := Open(path, &OpenOptions{Log: f.log, Base: f.vmlinux})
+	if err != nil {
+		return err
+	}
+	f.images = append(f.images, im)
+	if made := im.MadeFor(); buildID == "" && made != "" && f.Release() != "" && made != f.Release() {
+		return fmt.Errorf("use %s: it was made for %s, not %s: %w", path, made, f.Release(), ErrMismatch)
+	}
+	return f.add(name, im)
+}
+
+// Release gives the release of the kernel, "" when it is not known.
+func (f *Offline) Release() string {
+	if f.vmlinux == nil {
+		return ""
+	}
+	return f.vmlinux.Release()
+}
+
+// add ties a module's file to where the module is: as the symbol table says, at
+// the address given, else somewhere of its own where no kernel address is.
+func (f *Offline) add(name string, im *Image) error {
+	for _, m := range f.mods {
+		if m.Name != name || m.Image != nil {
+			continue
+		}
+		at, err := PlaceBySymbols(im, m.Syms)
+		if err != nil {
+			return fmt.Errorf("use %s: %w", im.Path(), err)
+		}
+		m.Image, m.Sections = im, at
+		return nil
+	}
+	m := &Module{Name: name, Image: im}
+	if base, ok := f.o.Bases[name]; ok {
+		m.Sections = PlaceByBase(im, base)
+	} else {
+		m.Sections = linkSections(im.file, addr.Addr(len(f.mods)+1)<<unplacedShift)
+	}
+	f.mods = append(f.mods, m)
+	return nil
+}
+
+// unplacedShift keeps modules that are nowhere apart from each other.
+const unplacedShift = 40

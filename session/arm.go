@@ -65,6 +65,7 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 	v.World = w
 	v.world.Store(w)
 	v.seen = 0
+	v.stopAwaiting(ctx)
 	v.sayDebugInfo()
 	armed := 0
 	if !v.opts.NoTraps {
@@ -72,10 +73,15 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, f := range v.found {
+		if err := f(ctx, v); err != nil {
+			v.emit(Event{Kind: Note, Text: err.Error(), Err: err})
+		}
+	}
 	proof := ""
-	if k.Mismatch != nil {
-		proof = ", " + notProven
-		v.emit(Event{Kind: Note, Text: notProven + ": " + k.Mismatch.Error(), Err: k.Mismatch})
+	if err := w.Unproven(); err != nil {
+		proof = ", " + NotProven
+		v.emit(Event{Kind: Note, Text: err.Error(), Err: err})
 	}
 	v.emit(Event{Kind: Ready, Text: fmt.Sprintf("Linux %s, slide %v (%s), %d traps armed in %v%s",
 		k.Release, k.Slide, k.How, armed, time.Since(began).Round(time.Millisecond), proof)})
@@ -83,8 +89,8 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 	return nil
 }
 
-// notProven marks everything that rests on --force.
-const notProven = "vmlinux NOT PROVEN to be the running kernel's"
+// NotProven marks everything that rests on --force.
+const NotProven = "vmlinux NOT PROVEN to be the running kernel's"
 
 // sayDebugInfo says once that vmlinux has symbols only.
 func (v *Stopped) sayDebugInfo() {
@@ -152,10 +158,12 @@ func (v *Stopped) guestReset(ctx context.Context) {
 		v.log.Warn("remove the traps of the last kernel", "err", err)
 	}
 	v.engine = trap.Engine{}
+	v.early = nil
 	clear(v.armed)
 	v.seen = 0
 	v.world.Store(nil)
 	v.World = nil
 	v.watchReset(ctx)
 	v.look.Store(true)
+	v.awaitKernel(ctx)
 }

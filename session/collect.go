@@ -87,8 +87,8 @@ func (v *Stopped) newReport(c *captured, o *trap.Open) *report.Report {
 		Registers: c.regs, Frames: v.World.ReportFrames(c.frames), Threads: c.threads,
 		Incomplete: c.incomplete, Cause: c.cause(),
 	}
-	if k.Mismatch != nil {
-		r.Missing(notProven + ": " + k.Mismatch.Error())
+	if err := v.World.Unproven(); err != nil {
+		r.Missing(err.Error())
 	}
 	if c.code != nil {
 		r.Code = v.World.disassemble(c.code, c.codeAt, c.fault)

@@ -18,17 +18,26 @@ import (
 // named, or the first that fits of those lying around.
 func (v *Stopped) attachKernel(ctx context.Context) (*kernel.Kernel, error) {
 	o := &kernel.Options{Log: v.log.With("c", "kernel"), Force: v.opts.Force}
-	if v.image == nil && v.opts.Vmlinux != "" {
-		im, err := symbols.Open(v.opts.Vmlinux, &symbols.OpenOptions{Log: v.log})
-		if err != nil {
-			return nil, fmt.Errorf("open vmlinux: %w", err)
-		}
-		v.image = im
+	if err := v.openNamed(); err != nil {
+		return nil, err
 	}
 	if v.image != nil {
 		return kernel.Attach(ctx, v.Target, v.image, o)
 	}
 	return v.searchKernel(ctx)
+}
+
+// openNamed opens the vmlinux that was named, if one was.
+func (v *Stopped) openNamed() error {
+	if v.image != nil || v.opts.Vmlinux == "" {
+		return nil
+	}
+	im, err := symbols.Open(v.opts.Vmlinux, &symbols.OpenOptions{Log: v.log})
+	if err != nil {
+		return fmt.Errorf("open vmlinux: %w", err)
+	}
+	v.image = im
+	return nil
 }
 
 // searchKernel tries the vmlinux files of this host. The first mismatch tells

@@ -43,6 +43,14 @@ func (v *Stopped) Unhook(ctx context.Context, h *Hook) error {
 	return nil
 }
 
+// OnKernel has f run whenever a kernel has been found, that of a guest that was
+// reset too, before the guest goes on: when it enters start_kernel, where that
+// can be told beforehand. An error of f becomes a note.
+func (v *Stopped) OnKernel(ctx context.Context, f func(context.Context, *Stopped) error) {
+	v.found = append(v.found, f)
+	v.awaitKernel(ctx)
+}
+
 // runHooks lets every hook at pc look, whatever a trap at the same place said.
 func (v *Stopped) runHooks(ctx context.Context, cpu target.CPU, pc addr.Addr, verdict machine.Verdict) machine.Verdict {
 	for _, h := range v.hooks[pc] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ktrap/session/machine"
 	"ktrap/session/target"
@@ -27,6 +28,8 @@ func (s *Session) inspect(ctx context.Context, hit machine.Hit) (v machine.Verdi
 	case hit.PC == resetIP || hit.PC == resetPC:
 		stopped.guestReset(ctx)
 		return machine.Verdict{}
+	case slices.Contains(stopped.early, hit.PC):
+		stopped.kernelStarts(ctx)
 	case hit.Stray:
 		return s.removeStray(ctx, hit)
 	}

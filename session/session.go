@@ -78,6 +78,10 @@ type Session struct {
 	open    atomic.Int64 // number of the oldest report under way, 0 if there is none
 	resumed atomic.Bool  // somebody let the guest run since ktrap came
 	paused  bool         // the guest stood when ktrap came; fixed before the loop starts
+
+	// Of the worker, too.
+	found []func(context.Context, *Stopped) error // see OnKernel
+	early []addr.Addr                             // see awaitKernel
 }
 
 // Stop is why the guest stands.

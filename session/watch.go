@@ -42,19 +42,27 @@ func (s *Session) watch(ctx context.Context) {
 	}
 }
 
-// lookForKernel looks once. It is tried again only while nothing is mapped: any
-// other error stays the same until the guest is reset.
+// lookForKernel looks once.
 func (s *Session) lookForKernel(ctx context.Context) {
-	err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
-		if v.World != nil || !v.look.Load() {
-			return nil
-		}
-		err := v.findKernel(ctx)
-		if !errors.Is(err, kernel.ErrNotBooted) && ctx.Err() == nil {
-			v.look.Store(false)
-		}
-		return err
-	})
+	err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error { return v.lookOnce(ctx) })
+	s.sayNoKernel(ctx, err)
+}
+
+// lookOnce is tried again only while nothing is mapped: any other error stays
+// the same until the guest is reset.
+func (v *Stopped) lookOnce(ctx context.Context) error {
+	if v.World != nil || !v.look.Load() {
+		return nil
+	}
+	err := v.findKernel(ctx)
+	if !errors.Is(err, kernel.ErrNotBooted) && ctx.Err() == nil {
+		v.look.Store(false)
+	}
+	return err
+}
+
+// sayNoKernel tells why no kernel was found, unless it is too early for one.
+func (s *Session) sayNoKernel(ctx context.Context, err error) {
 	if err != nil && !errors.Is(err, kernel.ErrNotBooted) && ctx.Err() == nil {
 		s.emit(Event{Kind: Note, Text: err.Error(), Err: err})
 	}

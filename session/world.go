@@ -25,6 +25,15 @@ type World struct {
 	modules  string          // fingerprint of the module list this was built from
 }
 
+// Unproven says why vmlinux is not known to be the running kernel's, which only
+// --force allows; nil if it is.
+func (w *World) Unproven() error {
+	if w.Kernel.Mismatch == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", NotProven, w.Kernel.Mismatch)
+}
+
 // frames walks a stack to its end.
 // Errors: *unwind.StopError if it ends early; the frames before it are returned.
 func frames(u *unwind.Unwinder, start unwind.Frame, mem target.Memory) ([]unwind.Frame, error) {

@@ -11,14 +11,17 @@ import (
 	"ktrap/session/expr"
 	"ktrap/session/machine"
 	"ktrap/session/target"
+	"ktrap/symbols"
 	"ktrap/symbols/addr"
 )
 
 // Breakpoint is one entry of a person's list.
 type Breakpoint struct {
 	ID        int
-	Where     string // as typed
+	Where     string // as typed; FILE:LINE for a line of the selected file
 	Addrs     []addr.Addr
+	Places    []symbols.Location // what lies at each of Addrs, as far as known
+	Pending   bool               // Addrs follow when the kernel is known
 	Temporary bool
 	Condition string // expression; the guest goes on where it is zero
 	Watch     bool
@@ -38,11 +41,11 @@ type Hit struct {
 	Err      error  // the condition could not be evaluated, which stops
 }
 
-// Break sets a breakpoint at every address that where names.
+// Break sets a breakpoint at every address that where names. While no kernel is
+// known it stays pending.
 func (d *Debugger) Break(ctx context.Context, where string, temporary bool, condition string) (b *Breakpoint, err error) {
 	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
-		at, err := d.Resolve(ctx, v, where)
-		if err != nil {
+		if where, err = d.qualified(where); err != nil {
 			return err
 		}
 		if condition != "" {
@@ -50,18 +53,18 @@ func (d *Debugger) Break(ctx context.Context, where string, temporary bool, cond
 				return err
 			}
 		}
+		at, err := d.Resolve(ctx, v, where)
+		pending := errors.Is(err, session.ErrNoKernel)
+		if err != nil && !pending {
+			return err
+		}
 		b = d.newPoint(where)
-		b.Addrs, b.Temporary, b.Condition = at, temporary, condition
-		for _, a := range at {
-			h, err := v.Hook(ctx, a, func(ctx context.Context, v *session.Stopped, cpu target.CPU) bool {
-				return d.reached(ctx, v, cpu, b)
-			})
-			if err != nil {
-				return errors.Join(err, d.take(ctx, v, b))
-			}
-			b.hooks = append(b.hooks, h)
+		b.Temporary, b.Condition, b.Pending = temporary, condition, pending
+		if err := d.insert(ctx, v, b, at); err != nil {
+			return err
 		}
 		d.add(b)
+		d.followKernel(ctx, v)
 		return nil
 	})
 	return b, err
@@ -168,6 +171,8 @@ func (d *Debugger) take(ctx context.Context, v *session.Stopped, b *Breakpoint) 
 	for _, p := range b.points {
 		errs = errors.Join(errs, v.Remove(ctx, p, machine.User))
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	b.hooks, b.points = nil, nil
 	return errs
 }

@@ -39,8 +39,13 @@ func (d *Debugger) registers(ctx context.Context, v *session.Stopped) (out repor
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"eflags", "cs", "ss", "fs_base", "gs_base", "k_gs_base", "cr0", "cr2", "cr3", "cr4"} {
-		if value, ok := regs.Get(name); ok {
+	place := d.place()
+	mem := place.memory(ctx, v)
+	for _, name := range []string{"eflags", "cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base", "k_gs_base", "cr0", "cr2", "cr3", "cr4"} {
+		switch value, ok := session.FrameRegister(f, name, mem, regs); {
+		case name == "eflags" && !f.Interrupted:
+			out.AddUnknown(name)
+		case ok:
 			out.Add(name, value)
 		}
 	}
@@ -198,6 +203,7 @@ type Kernel struct {
 	Slide                 addr.Slide
 	CPUs, Modules         int
 	Vmlinux               string
+	Unproven              error // as in Who
 }
 
 // Kernel describes the running kernel.
@@ -211,7 +217,7 @@ func (d *Debugger) Kernel(ctx context.Context) (out Kernel, err error) {
 		k := w.Kernel
 		out = Kernel{
 			Release: k.Release, BuildID: k.BuildID, How: fmt.Sprint(k.How), Slide: k.Slide,
-			CPUs: len(cpus), Modules: len(w.Symbols.Modules()), Vmlinux: w.Symbols.Vmlinux().Path(),
+			CPUs: len(cpus), Modules: len(w.Symbols.Modules()), Vmlinux: w.Symbols.Vmlinux().Path(), Unproven: w.Unproven(),
 		}
 		return err
 	})

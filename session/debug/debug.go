@@ -32,7 +32,8 @@ type Debugger struct {
 	level  int
 	walk   error // why the stack ended early
 
-	nextID int
+	nextID  int
+	follows bool // breakpoints follow the kernel; see follow
 
 	// A hit is looked at by the session's worker, also while another client
 	// has the guest.
@@ -174,7 +175,7 @@ func (d *Debugger) choose(ctx context.Context, pick func(now int) int) (l Level,
 	err = d.do(ctx, func(context.Context, *session.Stopped) error {
 		n := pick(d.level)
 		if n < 0 || n >= len(d.levels) {
-			return fmt.Errorf("select frame %d: %w (0 to %d)", n, ErrNoFrame, len(d.levels)-1)
+			return fmt.Errorf("select frame %d: %w; this stack has 0 to %d", n, ErrNoFrame, len(d.levels)-1)
 		}
 		d.level = n
 		l = d.levels[n]
@@ -191,7 +192,7 @@ func (d *Debugger) SelectCPU(ctx context.Context, index int) (l Level, err error
 			return err
 		}
 		if index < 0 || index >= len(cpus) {
-			return fmt.Errorf("select CPU %d: there are %d", index, len(cpus))
+			return fmt.Errorf("select CPU %d: the guest has CPUs 0 to %d", index, len(cpus)-1)
 		}
 		d.cpu, d.task = cpus[index], nil
 		if err := d.load(ctx, v); err != nil {

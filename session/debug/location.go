@@ -18,13 +18,9 @@ import (
 //	120             the same in the selected frame's file
 //	*0xffff...      an address; any expression after the star
 func (d *Debugger) Resolve(ctx context.Context, v *session.Stopped, where string) ([]addr.Addr, error) {
-	w, err := v.Kernel()
-	if err != nil {
-		return nil, err
-	}
 	where = strings.TrimSpace(where)
-	if e, ok := strings.CutPrefix(where, "*"); ok {
-		value, err := d.evalIn(ctx, v, e)
+	if isAddress(where) {
+		value, err := d.evalIn(ctx, v, where[1:])
 		if err != nil {
 			return nil, err
 		}
@@ -34,11 +30,14 @@ func (d *Debugger) Resolve(ctx context.Context, v *session.Stopped, where string
 		}
 		return []addr.Addr{addr.Addr(n)}, nil
 	}
-	file, line, isLine := cutLine(where)
-	if isLine && file == "" {
-		file = d.levels[d.level].File
+	w, err := v.Kernel()
+	if err != nil {
+		return nil, err
 	}
-	if isLine {
+	if where, err = d.qualified(where); err != nil {
+		return nil, err
+	}
+	if file, line, ok := cutLine(where); ok {
 		if at := w.Symbols.Lines(file, line); len(at) > 0 {
 			return at, nil
 		}
@@ -61,6 +60,21 @@ func (d *Debugger) Resolve(ctx context.Context, v *session.Stopped, where string
 		return nil, fmt.Errorf("resolve %q: no function of this name in vmlinux or a loaded module", where)
 	}
 	return out, nil
+}
+
+// isAddress reports whether where is an address, whatever lies there.
+func isAddress(where string) bool { return strings.HasPrefix(where, "*") }
+
+// qualified puts the selected frame's file before a line without one.
+func (d *Debugger) qualified(where string) (string, error) {
+	file, line, ok := cutLine(where)
+	if !ok || file != "" {
+		return where, nil
+	}
+	if file = d.levels[d.level].File; file == "" {
+		return "", fmt.Errorf("resolve %q: the selected frame has no source file: want FILE:LINE", where)
+	}
+	return fmt.Sprintf("%s:%d", file, line), nil
 }
 
 // cutLine splits FILE:LINE and LINE.

@@ -19,10 +19,10 @@ type InfraError struct {
 	Err    error
 }
 
-// Error gives the operation, its cause and what QEMU said.
+// Error gives the operation, what QEMU said, and the cause.
 func (e *InfraError) Error() string {
 	if e.Output != "" {
-		return fmt.Sprintf("%s: %v: %s", e.Op, e.Err, e.Output)
+		return fmt.Sprintf("%s: %s (%v)", e.Op, e.Output, e.Err)
 	}
 	return fmt.Sprintf("%s: %v", e.Op, e.Err)
 }

@@ -4,6 +4,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ type VM struct {
 	gdb     string
 	ssh     string
 	dir     string
-	private string // holds the sockets, readable by this user only; removed by Close
+	private *private // removed by Close
 	persist bool
 	log     *slog.Logger
 	console *Console
@@ -49,8 +50,8 @@ type VM struct {
 func Start(ctx context.Context, o *Options) (*VM, error) {
 	v := &VM{log: o.log(), persist: o.Persist, closing: make(chan struct{}), stderr: &tail{limit: 16 << 10}}
 	if err := v.start(ctx, o); err != nil {
-		err = &InfraError{Op: "start QEMU", Output: v.stderr.String(), Err: err}
-		return nil, errors.Join(err, v.Close())
+		err = v.refusal(ctx, err)
+		return nil, errors.Join(&InfraError{Op: "start QEMU", Output: v.stderr.String(), Err: err}, v.Close())
 	}
 	v.log.Info("QEMU runs", "pid", v.Pid(), "gdb", v.gdb, "ssh", v.ssh)
 	return v, nil
@@ -60,7 +61,7 @@ func (v *VM) start(ctx context.Context, o *Options) error {
 	if err := v.makeDirs(o); err != nil {
 		return err
 	}
-	socket := filepath.Join(v.private, "gdb.sock")
+	socket := filepath.Join(v.private.dir, "gdb.sock")
 	args, err := o.args(socket)
 	if err != nil {
 		return err
@@ -87,6 +88,25 @@ func (v *VM) start(ctx context.Context, o *Options) error {
 	return v.findPorts(ctx, o, socket)
 }
 
+// refusalGrace is how long a QEMU whose monitor broke may take to end.
+const refusalGrace = 2 * time.Second
+
+// refusal gives the cause of a failed start. A QEMU that cannot do what its
+// arguments say tells so on stderr and ends, and its monitor breaks a moment
+// before: that QEMU ended is the cause then, and its words are waited for.
+func (v *VM) refusal(ctx context.Context, err error) error {
+	if v.proc == nil {
+		return err
+	}
+	select {
+	case <-v.proc.done:
+		return cmp.Or(v.proc.err, err)
+	case <-time.After(refusalGrace):
+	case <-ctx.Done():
+	}
+	return err
+}
+
 // makeDirs makes the private folder, always a short path because a unix
 // socket's has 107 bytes at most, and opens console.log.
 func (v *VM) makeDirs(o *Options) error {
@@ -95,10 +115,10 @@ func (v *VM) makeDirs(o *Options) error {
 		tmp = "/tmp"
 	}
 	var err error
-	if v.private, err = os.MkdirTemp(tmp, "ktrap-vm-"); err != nil {
+	if v.private, err = makePrivate(tmp); err != nil {
 		return fmt.Errorf("make folder for sockets: %w", err)
 	}
-	v.dir = v.private
+	v.dir = v.private.dir
 	if o.Dir != "" {
 		if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 			return fmt.Errorf("make folder for console.log: %w", err)
@@ -125,7 +145,11 @@ func (v *VM) spawn(cmd *exec.Cmd) (net.Conn, error) {
 		return nil, fmt.Errorf("open monitor socket: %w", err)
 	}
 	cmd.ExtraFiles = []*os.File{theirs}
-	if v.proc, err = startProcess(cmd); err != nil {
+	v.proc, err = startProcess(cmd)
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("%w: install QEMU (package qemu-system-x86), or run `ktrap lab install`", err)
+	}
+	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	v.wg.Go(func() {
@@ -213,8 +237,8 @@ func (v *VM) close() error {
 	if v.file != nil {
 		errs = append(errs, v.file.Close())
 	}
-	if v.private != "" {
-		errs = append(errs, os.RemoveAll(v.private))
+	if v.private != nil {
+		errs = append(errs, v.private.remove())
 	}
 	return errors.Join(errs...)
 }

@@ -149,4 +149,8 @@ func TestQEMUDiesWithAKilledKtrap(t *testing.T) {
 	if err := ended(fd, 10*time.Second); err != nil {
 		t.Errorf("QEMU %d lives on: %v", pid, err)
 	}
+	bare(t, nil)
+	if _, err := os.Stat(dir); err == nil {
+		t.Errorf("the next start leaves %s lying about", dir)
+	}
 }

@@ -49,6 +49,8 @@ type btf struct {
 	off     []uint32 // off[n] is the place of type first+n in types
 	first   uint32
 	strBase uint32
+	// distilled says that this is a .BTF.base: structs are reduced to their size.
+	distilled bool
 
 	// Owned by the Info, under its lock.
 	conv converter
@@ -61,6 +63,7 @@ type btfType struct {
 	vlen  int
 	flag  bool
 	arg   uint32 // size, or the id of the type referred to
+	bare  bool   // members are left out, see btf.distilled
 	extra []byte // what follows the record, complete
 }
 
@@ -165,6 +168,7 @@ func (b *btf) at(id uint32) (btfType, bool) {
 		vlen:  int(info & 0xffff),
 		flag:  info>>31 != 0,
 		arg:   le.Uint32(p[8:]),
+		bare:  b.distilled,
 		extra: p[btfTypeSize:],
 	}, true
 }
@@ -256,5 +260,5 @@ func (b *btf) declares(id uint32) bool {
 // declares reports whether members are left out: a forward declaration, or a
 // struct reduced to its size as .BTF.base has them.
 func (t btfType) declares() bool {
-	return t.kind == btfFwd || (t.kind == btfStruct || t.kind == btfUnion) && t.vlen == 0 && t.arg > 0
+	return t.kind == btfFwd || (t.kind == btfStruct || t.kind == btfUnion) && t.bare && t.vlen == 0 && t.arg > 0
 }

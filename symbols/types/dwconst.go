@@ -27,6 +27,10 @@ const (
 	tagImmutable    dwarfx.Tag = 0x4b
 	tagClass        dwarfx.Tag = 0x02
 	tagReference    dwarfx.Tag = 0x10
+	tagCallSite     dwarfx.Tag = 0x48
+	tagCallParam    dwarfx.Tag = 0x49
+	tagGNUCallSite  dwarfx.Tag = 0x4109
+	tagGNUCallParam dwarfx.Tag = 0x410a
 	tagSubprogram              = dwarfx.TagSubprogram
 	tagLexicalBlock            = dwarfx.TagLexicalBlock
 	tagInlined                 = dwarfx.TagInlinedSubroutine
@@ -63,7 +67,15 @@ const (
 	attrFrameBase      dwarfx.Attr = 0x40
 	attrType           dwarfx.Attr = 0x49
 	attrDataBitOffset  dwarfx.Attr = 0x6b
+	attrCallReturnPC   dwarfx.Attr = 0x7d
+	attrCallValue      dwarfx.Attr = 0x7e
+	attrCallOrigin     dwarfx.Attr = 0x7f
+	attrCallTailCall   dwarfx.Attr = 0x82
+	attrCallTarget     dwarfx.Attr = 0x83
 	attrAlignment      dwarfx.Attr = 0x88
+	attrGNUCallValue   dwarfx.Attr = 0x2111
+	attrGNUCallTarget  dwarfx.Attr = 0x2113
+	attrGNUTailCall    dwarfx.Attr = 0x2115
 	attrLoclistsBase   dwarfx.Attr = 0x8c
 )
 

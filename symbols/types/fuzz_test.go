@@ -144,7 +144,7 @@ func FuzzLocation(f *testing.F) {
 	f.Add([]byte{opReg0, opPiece, 4, opReg0 + 1, opPiece, 4}, []byte{})
 	f.Fuzz(func(t *testing.T, expr, frameBase []byte) {
 		typ, _ := builtinType("long int")
-		l := Local{Type: typ, expr: expr, frameBase: frameBase, unit: emptyUnit()}
+		l := Local{Type: typ, expr: expr, fn: &function{unit: emptyUnit(), frameBase: frameBase}}
 		p, err := l.Locate(allKnown())
 		if err != nil && (p.InMemory || p.Bytes != nil) {
 			t.Fatalf("place %+v with error %v", p, err)

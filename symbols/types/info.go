@@ -230,6 +230,7 @@ func (i *Info) loadBTF() (*btf, error) {
 			if base, err = newBTF(data, nil); err != nil {
 				return nil, fmt.Errorf("read .BTF.base: %w", err)
 			}
+			base.distilled = true
 		}
 		data, err := i.src.Section(".BTF")
 		if err != nil {

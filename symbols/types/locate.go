@@ -25,6 +25,10 @@ type Frame struct {
 	Memory Memory
 	// Run gives the run-time address of what lies at a link address.
 	Run func(addr.LinkAddr) addr.Addr
+	// Caller gives the frame that called this one's function, inlined levels
+	// passed over: values that a function lost may be known there. It may be
+	// nil, and give nil where nobody called: at interrupts and at the end.
+	Caller func() (*Caller, error)
 }
 
 // Place is where a variable is: in memory at Addr, or its bytes when it is
@@ -42,12 +46,18 @@ func (l *Local) Locate(f *Frame) (Place, error) {
 	switch {
 	case len(l.constant) > 0 && ok:
 		return Place{Bytes: fit(l.constant, size)}, nil
-	case len(l.expr) == 0 || !ok:
-		return Place{}, ErrOptimizedOut
+	case !ok:
+		return Place{}, optimizedOut("the size of %s is not known", Declare(l.Type, l.Name))
+	case l.elsewhere:
+		return Place{}, optimizedOut("%s is nowhere at this pc", clean(l.Name))
+	case len(l.expr) == 0:
+		return Place{}, optimizedOut("%s is nowhere", clean(l.Name))
 	}
-	p, err := l.run(l.expr, f, size, 0)
+	left := maxExprSteps
+	run := locator{fn: l.fn, f: f, left: &left}
+	p, err := run.locate(l.expr, size)
 	if err != nil {
-		return Place{}, fmt.Errorf("locate %s: %w", l.Name, err)
+		return Place{}, fmt.Errorf("locate %s: %w", clean(l.Name), err)
 	}
 	return p, nil
 }
@@ -65,26 +75,25 @@ func fit(b []byte, size int64) []byte {
 // word gives the memory image of a number.
 func word(u uint64) []byte { return binary.LittleEndian.AppendUint64(nil, u) }
 
-// deref reads words for cfi.Eval.
-func (f *Frame) deref(a uint64) (uint64, error) {
-	var p [8]byte
+// read fills p from memory.
+func (f *Frame) read(p []byte, a addr.Addr) error {
 	if f.Memory == nil {
-		return 0, errors.New("no target to read from")
+		return optimizedOut("there is no target to read from")
 	}
-	if err := f.Memory.ReadMemory(p[:], addr.Addr(a)); err != nil {
-		return 0, fmt.Errorf("read location at %#x: %w", a, err)
+	if err := f.Memory.ReadMemory(p, a); err != nil {
+		return fmt.Errorf("read location at %v: %w", a, err)
 	}
-	return binary.LittleEndian.Uint64(p[:]), nil
+	return nil
 }
 
 // register gives the content of a register by its DWARF number.
-func (f *Frame) register(n uint64) ([]byte, error) {
+func (f *Frame) register(n uint64) (uint64, error) {
 	if f.Regs == nil || n >= uint64(cfi.NumRegs) {
-		return nil, cfi.ErrUnknownReg
+		return 0, cfi.ErrUnknownReg
 	}
 	u, ok := f.Regs.Get(cfi.Reg(n))
 	if !ok {
-		return nil, fmt.Errorf("%v: %w", cfi.Reg(n), cfi.ErrUnknownReg)
+		return 0, fmt.Errorf("%v: %w", cfi.Reg(n), cfi.ErrUnknownReg)
 	}
-	return word(u), nil
+	return u, nil
 }

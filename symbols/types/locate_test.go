@@ -36,14 +36,27 @@ func TestLocationExpressions(t *testing.T) {
 		{"a half that is nowhere", []byte{opReg0, opPiece, 4, opPiece, 4}, Place{}, ErrOptimizedOut},
 		{"too few pieces", []byte{opReg0, opPiece, 4}, Place{}, ErrOptimizedOut},
 		{"a piece that is too large", []byte{opReg0, opPiece, 0xff, 0xff, 0xff, 0x7f}, Place{}, ErrOptimizedOut},
-		{"the value at the function's entry", []byte{0xa3, 1, opReg0 + 5, opStackValue}, Place{}, ErrOptimizedOut},
-		{"a jump", []byte{opSkip, 0, 0}, Place{}, ErrOptimizedOut},
+		{"the value at the function's entry, without a caller", []byte{opEntryValue, 1, opReg0 + 5, opStackValue}, Place{}, ErrOptimizedOut},
+		{"memory at the function's entry", []byte{opEntryValue, 2, opBreg0 + 5, 0, opStackValue}, Place{}, ErrOptimizedOut},
+		{"a jump over an operation", []byte{opLit0 + 1, opSkip, 1, 0, opLit0 + 9, opStackValue}, Place{Bytes: le8(1)}, nil},
+		{"a branch that is taken", []byte{opLit0 + 1, opLit0 + 1, opBra, 1, 0, opLit0 + 9, opStackValue}, Place{Bytes: le8(1)}, nil},
+		{"a branch that is not taken", []byte{opLit0 + 1, opLit0, opBra, 1, 0, opLit0 + 9, opStackValue}, Place{Bytes: le8(9)}, nil},
+		{"a jump out of the expression", []byte{opSkip, 0x70, 0x70}, Place{}, errExpression},
+		{"an endless loop", []byte{opSkip, 0xfd, 0xff}, Place{}, ErrOptimizedOut},
+		{"a pointer to what was optimized away", []byte{opImplicitPtr, 0, 0, 0, 0, 0}, Place{}, ErrOptimizedOut},
+		{"a signed division", []byte{0x09, 0xf8, opLit0 + 2, opDiv, opStackValue}, Place{Bytes: le8(^uint64(3))}, nil},
+		{"a shift of the sign", []byte{0x09, 0xf8, opLit0 + 1, opShra, opStackValue}, Place{Bytes: le8(^uint64(3))}, nil},
+		{"a division by zero", []byte{opLit0 + 2, opLit0, opDiv, opStackValue}, Place{}, errExpression},
+		{"three rotated", []byte{opLit0 + 1, opLit0 + 2, opLit0 + 3, opRot, opStackValue}, Place{Bytes: le8(2)}, nil},
+		{"an empty stack", []byte{opDrop}, Place{}, errExpression},
+		{"a variable of a thread", []byte{opLit0, opGNUTLS}, Place{}, ErrOptimizedOut},
+		{"half a byte", []byte{opReg0, opBitPiece, 4, 0}, Place{}, ErrOptimizedOut},
 		{"no expression", nil, Place{}, ErrOptimizedOut},
 		{"an index into no .debug_addr", []byte{opAddrx, 1}, Place{}, ErrOptimizedOut},
 	}
 	typ, _ := builtinType("long int")
 	for _, w := range tests {
-		l := Local{Name: "x", Type: typ, expr: w.expr, frameBase: []byte{opCallFrameCFA}, unit: emptyUnit()}
+		l := Local{Name: "x", Type: typ, expr: w.expr, fn: &function{unit: emptyUnit(), frameBase: []byte{opCallFrameCFA}}}
 		got, err := l.Locate(allKnown())
 		if !errors.Is(err, w.err) || got.InMemory != w.want.InMemory || got.Addr != w.want.Addr || !bytes.Equal(got.Bytes, w.want.Bytes) {
 			t.Errorf("%s: %+v, %v; want %+v, %v", w.name, got, err, w.want, w.err)
@@ -53,12 +66,11 @@ func TestLocationExpressions(t *testing.T) {
 
 func TestAVariableInARegisterThatIsNotKnownIsUnknown(t *testing.T) {
 	typ, _ := builtinType("int")
-	l := Local{Name: "x", Type: typ, expr: []byte{opReg0 + 3}}
+	l := Local{Name: "x", Type: typ, expr: []byte{opReg0 + 3}, fn: &function{unit: emptyUnit(), frameBase: []byte{opCallFrameCFA}}}
 	if _, err := l.Locate(&Frame{Regs: new(cfi.Regs)}); !errors.Is(err, cfi.ErrUnknownReg) {
 		t.Errorf("error %v", err)
 	}
 	l.expr = []byte{opFbreg, 0}
-	l.frameBase = []byte{opCallFrameCFA}
 	if _, err := l.Locate(&Frame{Regs: new(cfi.Regs)}); !errors.Is(err, ErrOptimizedOut) {
 		t.Errorf("error %v", err)
 	}

@@ -114,14 +114,14 @@ func (w *outliner) member(f *dwarf.StructField, p place, n nesting, last bool) {
 		return
 	}
 	open := Row{Kind: RowOpen, Depth: n.depth, Name: r.Name, Path: r.Path, Off: r.Off, Size: r.Size, Type: f.Type}
-	open.Decl = strings.TrimSpace(inner.Kind+" "+clean(inner.StructName)) + " {"
+	open.Decl = opening(f)
 	w.row(open)
 	in := nesting{depth: n.depth + 1, at: r.Off, prefix: n.prefix, noPath: n.noPath || array && f.Name != ""}
 	if f.Name != "" {
 		in.prefix = r.Path + "."
 	}
 	w.members(inner, in)
-	r.Kind, r.Decl = RowClose, closing(f)
+	r.Kind, r.Decl = RowClose, closing(f, last)
 	w.row(r)
 }
 
@@ -151,24 +151,37 @@ func openable(t dwarf.Type, expand bool) (st *dwarf.StructType, array bool) {
 	return nil, false
 }
 
+// opening gives what stands in front of the members of an opened struct.
+func opening(f *dwarf.StructField) string {
+	base := new(declarator).walk(f.Type)
+	return clean(strings.TrimSuffix(base, " {...}")) + " {"
+}
+
 // closing gives what stands behind the members of an opened struct.
-func closing(f *dwarf.StructField) string {
+func closing(f *dwarf.StructField, last bool) string {
 	d := declarator{text: f.Name}
-	d.walk(f.Type)
+	d.walk(flexible(f.Type, last))
 	return strings.TrimSpace("} " + clean(d.text))
 }
 
 func declareMember(f *dwarf.StructField, p place, last bool) string {
-	t := f.Type
-	if a, ok := t.(*dwarf.ArrayType); ok && a.Count <= 0 {
-		open := *a
-		if open.Count = 0; last {
-			open.Count = -1
-		}
-		t = &open
-	}
+	t := flexible(f.Type, last)
 	if p.bits != 0 {
 		return fmt.Sprintf("%s:%d", Declare(t, f.Name), p.bits)
 	}
 	return Declare(t, f.Name)
+}
+
+// flexible gives an array without elements the form [] if it is the last
+// member, else [0]: DWARF tells the two apart, BTF does not.
+func flexible(t dwarf.Type, last bool) dwarf.Type {
+	a, ok := t.(*dwarf.ArrayType)
+	if !ok || a.Count > 0 {
+		return t
+	}
+	out := *a
+	if out.Count = 0; last {
+		out.Count = -1
+	}
+	return &out
 }

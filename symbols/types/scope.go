@@ -23,9 +23,9 @@ type Local struct {
 	Param bool
 
 	expr      []byte // its location here; nil: none
+	elsewhere bool   // it has one at other pcs
 	constant  []byte // its value, when it has no location
-	frameBase []byte
-	unit      *dwarfx.Unit
+	fn        *function
 }
 
 // Scopes gives the variables in view at a pc: those of the innermost inlined
@@ -43,7 +43,7 @@ func (i *Info) Scopes(pc addr.LinkAddr) ([]Scope, error) {
 	if !ok {
 		return nil, fmt.Errorf("find function at %v: %w", pc, ErrNotFound)
 	}
-	w := scopeWalk{d: d, unit: u, pc: uint64(pc)}
+	w := scopeWalk{d: d, info: i, unit: u, pc: uint64(pc)}
 	root, ok := d.die(u.First)
 	if ok {
 		w.descend(root, 0)
@@ -70,12 +70,13 @@ func paramsFirst(a, b Local) int {
 
 // scopeWalk goes down from a unit's root to the blocks around a pc.
 type scopeWalk struct {
-	d         *dwarfData
-	unit      *dwarfx.Unit
-	pc        uint64
-	frameBase []byte
-	scopes    []Scope // outermost first
-	scratch   []dwarfx.Range
+	d       *dwarfData
+	info    *Info
+	unit    *dwarfx.Unit
+	pc      uint64
+	fn      *function
+	scopes  []Scope // outermost first
+	scratch []dwarfx.Range
 }
 
 // descend looks for what covers the pc among the children. Only one child of a
@@ -122,13 +123,21 @@ func (w *scopeWalk) descend(e die, depth int) {
 func (w *scopeWalk) enter(e die) {
 	switch e.tag {
 	case tagSubprogram:
-		if fb, ok := e.get(attrFrameBase); ok {
-			w.frameBase, _ = w.d.locationAt(e.unit, fb, w.pc)
-		}
+		w.fn = w.function(e)
 		w.scopes = append(w.scopes[:0], Scope{Func: w.d.nameOf(e)})
 	case tagInlined:
 		w.scopes = append(w.scopes, Scope{Func: w.d.nameOf(e), Inlined: true})
 	}
+}
+
+// function describes the function of a subprogram entry, at the pc.
+func (w *scopeWalk) function(e die) *function {
+	fn := &function{info: w.info, unit: w.unit, name: w.d.nameOf(e), selfTail: w.d.jumpsToItself(e)}
+	fn.entry, _ = w.d.entryPC(e)
+	if fb, ok := e.get(attrFrameBase); ok {
+		fn.frameBase, _ = w.d.locationAt(e.unit, fb, w.pc)
+	}
+	return fn
 }
 
 func (w *scopeWalk) covers(e die) bool {
@@ -141,10 +150,11 @@ func (w *scopeWalk) covers(e die) bool {
 func (w *scopeWalk) local(e die) Local {
 	l := Local{
 		Name: w.d.nameOf(e), Type: w.d.typeAttr(e), Param: e.tag == tagFormalParam,
-		frameBase: w.frameBase, unit: w.unit,
+		fn: w.fn,
 	}
 	if loc, ok := e.get(attrLocation); ok {
 		l.expr, _ = w.d.locationAt(e.unit, loc, w.pc)
+		l.elsewhere = len(l.expr) == 0
 	} else if o, ok := w.d.inherited(e, attrConstValue); ok {
 		c, _ := o.get(attrConstValue)
 		l.constant = constantBytes(c)

@@ -34,9 +34,6 @@ type symbols interface {
 	AllSymbols() (iter.Seq[elffile.Symbol], error)
 }
 
-// opAddr is DW_OP_addr: the operation a variable's location consists of.
-const opAddr = 0x03
-
 // Variable gives the variable of that name. Of several the external one is
 // preferred, then one at file scope, then the first in the file.
 // Errors: wraps ErrNotFound or ErrNoDebugInfo.

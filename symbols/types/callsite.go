@@ -1,0 +1,269 @@
+package types
+
+import (
+	"debug/elf"
+	"fmt"
+	"slices"
+
+	"ktrap/symbols/addr"
+	"ktrap/symbols/dwarfx"
+)
+
+// function is the code an expression belongs to, with what it refers to.
+type function struct {
+	info      *Info
+	unit      *dwarfx.Unit
+	name      string
+	entry     addr.LinkAddr
+	frameBase []byte
+	// selfTail says that the function may have called itself by a jump: its
+	// caller's arguments are then not those of the first call.
+	selfTail bool
+}
+
+// Caller is the frame that called another one.
+type Caller struct {
+	Info   *Info // of the image the caller lies in
+	Frame  *Frame
+	Return addr.LinkAddr // the return address
+}
+
+// callSite is a call as the caller's debug info describes it.
+type callSite struct {
+	fn     *function // the caller
+	target string    // name of the function called; empty for an indirect call
+	known  bool      // whether at is where the target begins
+	at     addr.LinkAddr
+	expr   []byte // where an indirect call goes, evaluated in the caller
+	params []callParam
+}
+
+// callParam is what the caller put into a register.
+type callParam struct {
+	reg   uint64
+	value []byte
+}
+
+// Bounds on what is looked at of one call.
+const (
+	maxCallParams = 64
+	maxCallSites  = 1 << 14
+)
+
+// entryValue pushes what a register held when the function was called: the
+// debug info of the caller may say how to get it from what is still there.
+func (e *expression) entryValue(block []byte) error {
+	b := dwarfx.NewBuf("entry value", block, 0)
+	op := b.U8()
+	reg := uint64(op - opReg0)
+	if op == opRegx {
+		reg = b.Uleb()
+	} else if op < opReg0 || op > opReg31 {
+		return optimizedOut("it needs memory as it was at the function's entry")
+	}
+	if b.Err() != nil || b.Len() > 0 {
+		return errExpression
+	}
+	u, err := e.atEntry(reg)
+	if err != nil {
+		return fmt.Errorf("value of register %d at entry of %s: %w", reg, clean(e.fn.name), err)
+	}
+	e.push(u)
+	return nil
+}
+
+func (e *expression) atEntry(reg uint64) (uint64, error) {
+	if e.f.Caller == nil {
+		return 0, optimizedOut("the caller is not known")
+	}
+	c, err := e.f.Caller()
+	if err != nil || c == nil {
+		return 0, optimizedOut("the caller is not known")
+	}
+	if e.fn.selfTail {
+		return 0, optimizedOut("the function may have jumped to itself")
+	}
+	site, err := c.Info.callSite(c.Return)
+	if err != nil {
+		return 0, err
+	}
+	l, err := e.deeper(site.fn, c.Frame)
+	if err != nil {
+		return 0, err
+	}
+	if err := e.verifyTarget(site, c, l); err != nil {
+		return 0, err
+	}
+	n := slices.IndexFunc(site.params, func(p callParam) bool { return p.reg == reg })
+	if n < 0 {
+		return 0, optimizedOut("%s does not say what it passed", clean(site.fn.name))
+	}
+	return l.number(site.params[n].value)
+}
+
+// verifyTarget refuses a call that went elsewhere: the function called may have
+// left by a jump to this one, with other arguments.
+func (e *expression) verifyTarget(site *callSite, c *Caller, l *locator) error {
+	same := false
+	switch {
+	case site.known && c.Info == e.fn.info:
+		same = site.at == e.fn.entry
+	case site.target != "":
+		same = site.target == e.fn.name || c.Info == e.fn.info && c.Info.hasSymbol(site.target, e.fn.entry)
+	case len(site.expr) > 0:
+		at, err := l.number(site.expr)
+		if err != nil {
+			return optimizedOut("where %s called is not known", clean(site.fn.name))
+		}
+		entry := uint64(e.fn.entry)
+		if e.f.Run != nil {
+			entry = uint64(e.f.Run(e.fn.entry))
+		}
+		same = at == entry
+	default:
+		return optimizedOut("whom %s called is not known", clean(site.fn.name))
+	}
+	if !same {
+		return optimizedOut("%s called another function, which jumped here", clean(site.fn.name))
+	}
+	return nil
+}
+
+// hasSymbol reports whether a function's symbol stands at an address.
+func (i *Info) hasSymbol(name string, at addr.LinkAddr) bool {
+	for _, typ := range []elf.SymType{elf.STT_FUNC, elf.STT_NOTYPE} {
+		for a := range i.symbolsNamed(name, typ) {
+			if addr.LinkAddr(a) == at {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// callSite finds the call that returns to an address.
+func (i *Info) callSite(ret addr.LinkAddr) (*callSite, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	d, err := i.loadDWARF()
+	if err != nil {
+		return nil, optimizedOut("the caller has no debug info")
+	}
+	before := uint64(ret) - 1
+	u, ok := d.unitAtPC(before)
+	if !ok {
+		return nil, optimizedOut("the caller has no debug info")
+	}
+	root, ok := d.die(u.First)
+	if !ok {
+		return nil, optimizedOut("the caller has no debug info")
+	}
+	w := scopeWalk{d: d, info: i, unit: u, pc: before}
+	var sub die
+	root.eachChild(func(e die) bool {
+		if e.tag == tagSubprogram && w.covers(e) {
+			sub = e
+			return false
+		}
+		return true
+	})
+	if sub.unit == nil {
+		return nil, optimizedOut("the caller has no debug info")
+	}
+	site, ok := d.siteIn(sub, uint64(ret))
+	if !ok {
+		return nil, optimizedOut("%s does not describe the call", clean(d.nameOf(sub)))
+	}
+	site.fn = w.function(sub)
+	return site, nil
+}
+
+// siteIn searches a function, with all that was inlined into it, for the call
+// that returns to an address.
+func (d *dwarfData) siteIn(sub die, ret uint64) (*callSite, bool) {
+	b := sub.kids
+	left := maxCallSites
+	for depth := 1; sub.children && depth > 0 && b.Len() > 0; {
+		start := uint64(b.Off())
+		a := sub.unit.Next(&b)
+		if a == nil {
+			depth--
+			continue
+		}
+		if a.Tag == tagCallSite || a.Tag == tagGNUCallSite {
+			if left--; left < 0 {
+				return nil, false
+			}
+			at := sub.unit.Buf(start)
+			if e, ok := readDIE(sub.unit, &at); ok && returnsTo(e) == ret {
+				return d.site(e), true
+			}
+		}
+		sub.unit.SkipAttrs(&b, a)
+		if a.Children {
+			depth++
+		}
+	}
+	return nil, false
+}
+
+// returnsTo gives the return address of a call; 0 if it does not return.
+func returnsTo(e die) uint64 {
+	attr := attrCallReturnPC
+	if e.tag == tagGNUCallSite {
+		attr = dwarfx.AttrLowPC
+	}
+	a, ok := e.get(attr)
+	if !ok || e.has(attrCallTailCall) || e.has(attrGNUTailCall) {
+		return 0
+	}
+	pc, _ := e.unit.Address(a.val)
+	return pc
+}
+
+// site decodes a call with its parameters.
+func (d *dwarfData) site(e die) *callSite {
+	s := new(callSite)
+	for _, attr := range []dwarfx.Attr{attrCallOrigin, dwarfx.AttrAbstractOrigin} {
+		off, ok := e.ref(attr)
+		if !ok {
+			continue
+		}
+		if origin, ok := d.die(off); ok {
+			s.target = d.nameOf(origin)
+			s.at, s.known = d.entryPC(origin)
+		}
+	}
+	for _, attr := range []dwarfx.Attr{attrCallTarget, attrGNUCallTarget} {
+		if a, ok := e.get(attr); ok {
+			s.expr = a.block
+		}
+	}
+	e.eachChild(func(p die) bool {
+		if p.tag == tagCallParam || p.tag == tagGNUCallParam {
+			if param, ok := callParamOf(p); ok {
+				s.params = append(s.params, param)
+			}
+		}
+		return len(s.params) < maxCallParams
+	})
+	return s
+}
+
+// callParamOf decodes a parameter that is passed in a register.
+func callParamOf(p die) (callParam, bool) {
+	loc, _ := p.get(attrLocation)
+	value, ok := p.get(attrCallValue)
+	if !ok {
+		value, ok = p.get(attrGNUCallValue)
+	}
+	b := dwarfx.NewBuf("parameter", loc.block, 0)
+	op := b.U8()
+	c := callParam{reg: uint64(op - opReg0), value: value.block}
+	if op == opRegx {
+		c.reg = b.Uleb()
+	} else if op < opReg0 || op > opReg31 {
+		return callParam{}, false
+	}
+	return c, ok && len(c.value) > 0 && b.Err() == nil && b.Len() == 0
+}

@@ -1,0 +1,250 @@
+package types
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ktrap/symbols/symtest"
+)
+
+// paholeEnv asks for the comparison with `pahole -F dwarf` too, which takes half
+// a minute and 3 GB for each kernel.
+const paholeEnv = "KTRAP_TEST_PAHOLE"
+
+// Every struct of a kernel must be laid out as pahole does it: members with
+// offset, size and bits, bit and byte holes, padding, and the sums of them.
+func TestRealStructsAreLaidOutAsByPahole(t *testing.T) {
+	for _, path := range symtest.Vmlinuxes(t) {
+		src := openELF(t, path)
+		kernel := filepath.Base(filepath.Dir(path))
+		t.Run(kernel+"/btf", func(t *testing.T) {
+			if _, err := src.Section(".BTF"); err != nil {
+				t.Skip("SKIPPED, nothing was compared: no BTF in ", path)
+			}
+			comparePahole(t, New(without{src, ".debug"}), pahole(t, "btf", path), 2500, false)
+		})
+		t.Run(kernel+"/dwarf", func(t *testing.T) {
+			if os.Getenv(paholeEnv) == "" {
+				t.Skipf("SKIPPED, nothing was compared: set %s to compare DWARF with pahole", paholeEnv)
+			}
+			comparePahole(t, New(without{src, ".BTF"}), pahole(t, "dwarf", path), 2500, true)
+		})
+	}
+}
+
+// comparePahole compares a random choice of structs.
+func comparePahole(t *testing.T, info *Info, all map[string][]string, count int, dwarf bool) {
+	names := make([]string, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	r := rand.New(rand.NewPCG(3, 7))
+	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	names = names[:min(count, len(names))]
+	bad, members := 0, 0
+	for _, name := range names {
+		typ, err := info.TypeByName(name)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		o, err := info.Outline(typ, nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := o.asPahole(dwarf)
+		members += o.Sum.Members
+		// Files may define different structs of one name.
+		if slices.Contains(all[name], got) {
+			continue
+		}
+		if bad++; bad <= 10 {
+			t.Errorf("%s:\n--- ktrap\n%s--- pahole\n%s", name, got, strings.Join(all[name], "--- or\n"))
+		}
+	}
+	t.Logf("%d structs and unions with %d direct members compared, %d differ", len(names), members, bad)
+	if bad > 0 || len(names) < 2000 {
+		t.Errorf("%d of %d differ", bad, len(names))
+	}
+}
+
+// asPahole writes an outline in the form that paholeText is brought into.
+func (o *Outline) asPahole(dwarf bool) string {
+	var b strings.Builder
+	for _, r := range o.Rows {
+		align := ""
+		if dwarf && r.Align > 0 {
+			align = fmt.Sprintf(" align %d", r.Align)
+		}
+		switch r.Kind {
+		case RowMember, RowClose:
+			fmt.Fprintf(&b, "%d: %s @%d:%d size %d%s\n", r.Depth, squeeze(r.Decl), r.Off, r.BitOff, r.Size, align)
+		case RowHole:
+			fmt.Fprintf(&b, "%d: hole %d bytes\n", r.Depth, r.Size)
+		case RowBitHole:
+			fmt.Fprintf(&b, "%d: hole %d bits\n", r.Depth, r.BitSize)
+		case RowOpen:
+			fmt.Fprintf(&b, "%d: %s\n", r.Depth, squeeze(r.Decl))
+		}
+	}
+	if o.Kind == "union" {
+		return b.String() // pahole writes no sums of unions
+	}
+	s := o.Sum
+	fmt.Fprintf(&b, "size %d members %d holes %d %d bits %d %d padding %d %d\n",
+		o.Size, s.Members, s.Holes, s.HoleBytes, s.BitHoles, s.HoleBits, s.Padding, s.PaddingBits)
+	return b.String()
+}
+
+// squeeze takes out what pahole and ktrap write differently: white space, the
+// members of unnamed enums, and qualifiers, of which pahole doubles some and
+// puts those of pointers in front. It calls a flexible array [0] if it is not
+// the last member of all, and a pointer to an array one to its elements.
+func squeeze(s string) string {
+	s = strings.Join(strings.Fields(s), "")
+	for _, r := range []string{"const", "volatile", "restrict", "__attribute__((__packed__))"} {
+		s = strings.ReplaceAll(s, r, "")
+	}
+	s = pointerToArray.ReplaceAllString(alignment.ReplaceAllString(s, ""), "$1")
+	return strings.NewReplacer("enum{...}", "enum{}", "[]", "[0]").Replace(s)
+}
+
+// pahole runs pahole over a file and gives its structs by name, each in the
+// form of asPahole.
+func pahole(t *testing.T, format, path string) map[string][]string {
+	t.Helper()
+	tool, err := exec.LookPath("pahole")
+	if err != nil {
+		t.Skip("SKIPPED, nothing was compared: pahole is not installed (package dwarves)")
+	}
+	out, err := exec.CommandContext(t.Context(), tool, "-F", format, path).Output()
+	if err != nil {
+		t.Fatalf("run pahole: %v", err)
+	}
+	all := make(map[string][]string)
+	p := paholeParser{in: bufio.NewScanner(bytes.NewReader(out)), dwarf: format == "dwarf"}
+	p.in.Buffer(nil, 1<<20)
+	for {
+		name, text, ok := p.next()
+		if !ok {
+			return all
+		}
+		all[name] = append(all[name], text)
+	}
+}
+
+// paholeParser reads pahole's text.
+type paholeParser struct {
+	in     *bufio.Scanner
+	dwarf  bool
+	b      strings.Builder
+	sum    map[string]int
+	opened []int // where the text of unnamed structs begins
+	enum   bool
+}
+
+var (
+	alignment      = regexp.MustCompile(`__attribute__\(\(__aligned__\((\d+)\)\)\)`)
+	pointerToArray = regexp.MustCompile(`\((\*\w+)\)(\[\d*\])+$`)
+
+	paholeHead   = regexp.MustCompile(`^((?:struct|union) \w+) \{$`)
+	paholeMember = regexp.MustCompile(`^(.*?); +/\* +(\d+)(?:: ?(\d+))? +(\d+) \*/$`)
+	paholeOpen   = regexp.MustCompile(`^(?:const |volatile )*(struct|union|enum)( \w+)? \{$`)
+	paholeHole   = regexp.MustCompile(`^/\* XXX (\d+) (byte|bit)s? hole, try to pack \*/$`)
+	paholeSum    = regexp.MustCompile(`(sum members|sum bitfield members|size|members|sum holes|sum bit holes|bit holes|holes|bit_padding|padding): (\d+)`)
+)
+
+// next reads one struct.
+func (p *paholeParser) next() (name, text string, ok bool) {
+	for p.in.Scan() {
+		if m := paholeHead.FindStringSubmatch(p.in.Text()); m != nil {
+			name = m[1]
+			break
+		}
+	}
+	p.b.Reset()
+	p.opened, p.sum = nil, make(map[string]int)
+	for p.in.Scan() {
+		if line := p.in.Text(); strings.HasPrefix(line, "}") {
+			if strings.HasPrefix(name, "union") {
+				return name, p.b.String(), true
+			}
+			s := p.sum
+			fmt.Fprintf(&p.b, "size %d members %d holes %d %d bits %d %d padding %d %d\n", s["size"], s["members"],
+				s["holes"], s["sum holes"], s["bit holes"], s["sum bit holes"], s["padding"], s["bit_padding"])
+			return name, p.b.String(), true
+		}
+		p.line(strings.TrimSpace(p.in.Text()))
+	}
+	return "", "", false
+}
+
+func (p *paholeParser) line(s string) {
+	if m := paholeMember.FindStringSubmatch(s); m != nil {
+		p.member(m)
+		return
+	}
+	if m := paholeOpen.FindStringSubmatch(s); m != nil {
+		if p.enum = m[1] == "enum"; !p.enum {
+			p.opened = append(p.opened, p.b.Len())
+			fmt.Fprintf(&p.b, "%d: %s\n", len(p.opened)-1, squeeze(s))
+		}
+		return
+	}
+	if m := paholeHole.FindStringSubmatch(s); m != nil {
+		fmt.Fprintf(&p.b, "%d: hole %s %ss\n", len(p.opened), m[1], m[2])
+		return
+	}
+	if strings.HasPrefix(s, "/* size:") || strings.HasPrefix(s, "/* sum ") || strings.HasPrefix(s, "/* padding:") || strings.HasPrefix(s, "/* bit_padding:") {
+		for _, m := range paholeSum.FindAllStringSubmatch(s, -1) {
+			p.sum[m[1]], _ = strconv.Atoi(m[2])
+		}
+	}
+}
+
+func (p *paholeParser) member(m []string) {
+	decl := squeeze(m[1])
+	if strings.HasPrefix(decl, "}") {
+		switch {
+		case p.enum:
+			decl = "enum{" + decl
+		case strings.HasPrefix(decl, "}*"): // ktrap leaves alone what pointers lead to
+			p.close(&decl)
+		default:
+			p.opened = p.opened[:len(p.opened)-1]
+		}
+		p.enum = false
+	}
+	bit := m[3]
+	if bit == "" {
+		bit = "0"
+	}
+	align := ""
+	if a := alignment.FindStringSubmatch(m[1]); p.dwarf && a != nil {
+		align = " align " + a[1]
+	}
+	fmt.Fprintf(&p.b, "%d: %s @%s:%s size %s%s\n", len(p.opened), decl, m[2], bit, m[4], align)
+}
+
+// close drops the members of the innermost unnamed struct.
+func (p *paholeParser) close(decl *string) {
+	last := len(p.opened) - 1
+	text := p.b.String()
+	head := strings.TrimSuffix(strings.SplitN(strings.SplitN(text[p.opened[last]:], ": ", 2)[1], "\n", 2)[0], "{")
+	*decl = head + "{...}" + strings.TrimPrefix(*decl, "}")
+	p.b.Reset()
+	p.b.WriteString(text[:p.opened[last]])
+	p.opened = p.opened[:last]
+}

@@ -2,11 +2,11 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
-	"sync"
 
 	"ktrap/rsp"
 	"ktrap/session/machine"
@@ -16,69 +16,27 @@ import (
 // gdbClient is one gdb on ktrap's port. To gdb, ktrap is a stub; a request that
 // ktrap does not know goes through to QEMU byte for byte.
 type gdbClient struct {
-	s      *Session
-	owner  machine.Owner // of its breakpoints
-	server *rsp.Server
+	s       *Session
+	owner   machine.Owner // of its breakpoints
+	server  *rsp.Server
+	replied chan struct{} // one slot: the reply that its reader waits for was sent
 
 	// Owned by the loop.
 	waits  bool         // gdb has resumed the guest and waits for a stop reply
+	owes   bool         // the reply to its last packet comes later
+	gaveUp bool         // it was dropped
 	early  bool         // gdb's last message was an interrupt, before it resumed anything
 	thread rsp.ThreadID // gdb's Hg: what its g and m mean; QEMU has only one
 	runs   rsp.ThreadID // gdb's Hc: what a bare s steps
-}
-
-// probeListen says early that a port cannot be opened. It stays closed until
-// the kernel is known: gdb tries a closed port again for 15 s, but gives an
-// open one 2 s to answer.
-func probeListen(at string) error {
-	if at == "" {
-		return nil
-	}
-	l, err := rsp.Listen(at)
-	if err != nil {
-		return err
-	}
-	return l.Close()
-}
-
-// ListenAddr is where gdb may connect, with the port that was chosen if none
-// was asked for; empty if gdb may not.
-func (s *Session) ListenAddr() string { return s.listens }
-
-// serveGDB opens the gdb port. The function it returns closes the port and all
-// connections, and returns when their goroutines have ended.
-func (s *Session) serveGDB(ctx context.Context) (func(), error) {
-	l, err := rsp.Listen(s.opts.Listen)
-	if err != nil {
-		return nil, err
-	}
-	s.listens = l.Addr().String()
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for n := 1; ; n++ {
-			conn, err := l.Accept()
-			if err != nil {
-				return // closed
-			}
-			wg.Go(func() { s.talkGDB(ctx, conn, n) })
-		}
-	})
-	return func() {
-		cancel()
-		l.Close()
-		wg.Wait()
-	}, nil
 }
 
 // talkGDB serves one gdb until it leaves. gdb expects a stub to stand when it
 // connects, so a running guest is stopped, but only for somebody who speaks the
 // protocol: a port scanner changes nothing.
 func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	g := &gdbClient{s: s, owner: machine.Owner(fmt.Sprintf("gdb%d", n))}
-	g.server = rsp.NewServer(conn, &rsp.ServerOptions{Log: s.log.With("c", "rsp", "client", string(g.owner))})
+	g := s.newGDB(conn, n)
+	defer g.server.Close()
+	defer context.AfterFunc(ctx, func() { g.server.Close() })()
 	m, err := g.server.Next()
 	if err != nil {
 		return
@@ -90,25 +48,50 @@ func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 	_ = s.call(func() {
 		s.gdbs[g] = struct{}{}
 		g.thread = s.stopped.Reply.Thread
-		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " connected"})
+		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " connected; `monitor ktrap report` shows a crash again there"})
 	})
-	defer g.gone()
+	defer g.gone(ctx)
 	for ; err == nil; m, err = g.server.Next() {
-		leave := false
-		lost := s.call(func() {
-			if m.Kind == rsp.Interrupt {
-				g.interrupt()
-			} else {
-				leave = g.packet(ctx, m.Body)
-			}
-		})
-		if lost != nil || leave {
+		if !g.take(ctx, m) {
 			return
 		}
 	}
 	if err != io.EOF {
 		s.log.Debug("gdb left", "client", string(g.owner), "err", err)
 	}
+}
+
+func (s *Session) newGDB(conn net.Conn, n int) *gdbClient {
+	g := &gdbClient{s: s, owner: machine.Owner(fmt.Sprintf("gdb%d", n)), replied: make(chan struct{}, 1)}
+	g.server = rsp.NewServer(conn, &rsp.ServerOptions{Log: s.log.With("c", "rsp", "client", string(g.owner))})
+	return g
+}
+
+// take handles one message, its reply included, and reports whether gdb stays.
+// A client that asks without reading its replies waits here, in its own goroutine.
+func (g *gdbClient) take(ctx context.Context, m rsp.Message) bool {
+	leave, later := false, false
+	lost := g.s.call(func() {
+		if m.Kind == rsp.Interrupt {
+			g.interrupt()
+			return
+		}
+		leave = g.packet(ctx, m.Body)
+		later = g.owes
+	})
+	if lost != nil || leave {
+		return false
+	}
+	if !later {
+		return true
+	}
+	select {
+	case <-g.replied:
+		return true
+	case <-ctx.Done():
+	case <-g.s.done:
+	}
+	return false
 }
 
 // interrupt is gdb's Ctrl-C. gdb sends the byte before its resume if the key
@@ -122,8 +105,9 @@ func (g *gdbClient) interrupt() {
 }
 
 // gone takes the breakpoints of a gdb that left out of the guest, whose state
-// stays as it is: stopped at a crash or running.
-func (g *gdbClient) gone() {
+// stays as it is: stopped at a crash or running. When ctx ends the whole session
+// does, and takes out all breakpoints itself.
+func (g *gdbClient) gone(ctx context.Context) {
 	s := g.s
 	g.server.Close()
 	var has bool
@@ -138,30 +122,42 @@ func (g *gdbClient) gone() {
 	if !has {
 		return
 	}
-	err := s.Quiesced(context.Background(), func(ctx context.Context, v *Stopped) error {
+	err := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
 		return v.removeOwner(ctx, g.owner)
 	})
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		s.log.Warn("remove the breakpoints of a gdb that left", "client", string(g.owner), "err", err)
 	}
 }
 
-// send is for the loop's goroutine; a gdb that cannot be written to is dropped
-// by its reader, which sees the same broken connection.
-func (g *gdbClient) send(body []byte) {
-	if err := g.server.Send(body); err != nil {
-		g.s.log.Debug("write to gdb", "client", string(g.owner), "err", err)
-		g.server.Close()
-	}
+// send is for the loop's goroutine, which it never holds up.
+func (g *gdbClient) send(body []byte) { g.noteSent(g.server.Send(body)) }
+
+// reply sends what a packet was answered with later.
+func (g *gdbClient) reply(body []byte) {
+	g.send(body)
+	g.owes = false
+	g.replied <- struct{}{} // its reader takes one for each packet
 }
 
 // print shows text in gdb's console; gdb takes it only while it waits. What
 // comes from the guest must not move the cursor of a terminal.
 func (g *gdbClient) print(text string) {
-	if err := g.server.SendOutput([]byte(vm.Printable([]byte(text)))); err != nil {
-		g.s.log.Debug("write to gdb", "client", string(g.owner), "err", err)
-		g.server.Close()
+	g.noteSent(g.server.SendOutput([]byte(vm.Printable([]byte(text)))))
+}
+
+// noteSent says once that a gdb was dropped. Its reader sees that the connection
+// is closed, and ends.
+func (g *gdbClient) noteSent(err error) {
+	if err == nil || g.gaveUp {
+		return
 	}
+	g.gaveUp = true
+	if errors.Is(err, rsp.ErrBacklog) {
+		g.s.publish(Event{Kind: ClientHas, Text: fmt.Sprintf("%s dropped: %v", g.owner, err), Err: err})
+		return
+	}
+	g.s.log.Debug("write to gdb", "client", string(g.owner), "err", err)
 }
 
 // tell gives gdb the stop it waits for, the decoded crash before it.

@@ -2,11 +2,16 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"ktrap/rsp"
 	"ktrap/rsp/rsptest"
+	"ktrap/session/machine"
 )
 
 // withStub opens a session with a gdb port on a scripted QEMU.
@@ -96,4 +101,118 @@ func TestAConnectionThatSaysNothingDoesNotStopTheGuest(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAGDBThatDoesNotReadIsDroppedAndHoldsNobody(t *testing.T) {
+	withStub(t, &rsptest.Machine{}, func(ctx context.Context, s *Session) {
+		events, done := s.Subscribe()
+		defer done()
+		near, far := net.Pipe()
+		defer far.Close()
+		slow := s.newGDB(near, 9)
+		slow.server = rsp.NewServer(near, &rsp.ServerOptions{Backlog: 1 << 10})
+		defer slow.server.Close()
+		for range 50 { // each would wait for ever if the loop did
+			if err := s.call(func() { slow.print("a hundred bytes and no reader" + strings.Repeat(".", 70)) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, _ := joinAsGDB(ctx, t, s)
+		if _, err := c.ReadRegisters(ctx, rsp.AnyThread); err != nil {
+			t.Errorf("another client: %v", err)
+		}
+		dropped := 0
+		for more := true; more; {
+			select {
+			case e := <-events:
+				if e.Kind == ClientHas && strings.Contains(e.Text, "gdb9 dropped: ") && errors.Is(e.Err, rsp.ErrBacklog) {
+					dropped++
+				}
+			default:
+				more = false
+			}
+		}
+		if dropped != 1 {
+			t.Errorf("it was said %d times", dropped)
+		}
+	})
+}
+
+func TestAGDBThatAsksAheadIsAnsweredInOrder(t *testing.T) {
+	withStub(t, &rsptest.Machine{}, func(ctx context.Context, s *Session) {
+		conn, err := net.Dial("tcp", s.ListenAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		var wire []byte
+		want := []string{"OK", "QCp01.01", "E22", "OK", "OK", "1"}
+		for _, body := range []string{"Z0,1000,1", "qC", "z0,2000,1", "qRcmd,00", "z0,1000,1", "qAttached"} {
+			wire = rsp.AppendPacket(wire, []byte(body))
+		}
+		if _, err := conn.Write(wire); err != nil {
+			t.Fatal(err)
+		}
+		r := rsp.NewReader(conn, 0)
+		for _, want := range want {
+			m, err := r.Next()
+			for err == nil && m.Kind == rsp.Ack {
+				m, err = r.Next()
+			}
+			if err != nil || string(m.Body) != want {
+				t.Errorf("got %q, %v, want %s", m.Body, err, want)
+			}
+		}
+	})
+}
+
+func TestThePortThatWasChosenIsTold(t *testing.T) {
+	var heard []string
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+	o := &Options{Stub: rsptest.ListenUnix(t, m.Handle), Listen: "localhost:0", NoTraps: true,
+		OnEvent: func(e Event) { heard = append(heard, e.Text) }}
+	err := Run(t.Context(), o, func(ctx context.Context, s *Session) error {
+		want := "gdb may connect: target remote " + s.ListenAddr()
+		if strings.HasSuffix(s.ListenAddr(), ":0") || heard[len(heard)-1] != want {
+			t.Errorf("heard %q, want %q", heard, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAHungJobDoesNotKeepTheGuest(t *testing.T) {
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+	free := make(chan struct{})
+	m.Override = func(_ *rsptest.Machine, body string) (string, bool) {
+		if strings.HasPrefix(body, "D;") {
+			close(free)
+		}
+		return "", false
+	}
+	o := &Options{Stub: rsptest.ListenUnix(t, ranBefore(m)), NoTraps: true}
+	var held sync.WaitGroup
+	err := Run(t.Context(), o, func(ctx context.Context, s *Session) error {
+		s.leaving = time.Millisecond
+		begun := make(chan struct{})
+		held.Go(func() {
+			err := s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+				err := v.Insert(ctx, code(text), machine.User)
+				close(begun)
+				<-free // whatever ctx says
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-begun
+		return nil
+	})
+	held.Wait()
+	if err != nil || !m.Detached || len(m.Breaks) > 0 {
+		t.Errorf("error %v, detached %v, left behind %q", err, m.Detached, m.Breaks)
+	}
 }

@@ -35,6 +35,7 @@ func (g *gdbClient) supported() []byte {
 // forward sends a request on to QEMU in the name of gdb's selected thread and
 // its reply back.
 func (g *gdbClient) forward(body []byte) {
+	g.owes = true
 	g.s.client.Go(g.thread, body, func(reply []byte, err error) {
 		g.s.tasks.Go(func() {
 			_ = g.s.call(func() {
@@ -44,7 +45,7 @@ func (g *gdbClient) forward(body []byte) {
 				if err == nil && movesPC(body) {
 					g.s.machine.Forget()
 				}
-				g.send(g.s.kvm.showReply(body, errorReply(reply, err)))
+				g.reply(g.s.kvm.showReply(body, errorReply(reply, err)))
 			})
 		})
 	})
@@ -211,6 +212,7 @@ func (g *gdbClient) breakpoint(ctx context.Context, p string) {
 		g.send([]byte("E22"))
 		return
 	}
+	g.owes = true
 	g.s.tasks.Go(func() {
 		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
 			if p[0] == 'Z' {
@@ -218,7 +220,7 @@ func (g *gdbClient) breakpoint(ctx context.Context, p string) {
 			}
 			return v.Remove(ctx, point, g.owner)
 		})
-		_ = g.s.call(func() { g.send(g.breakpointReply(err)) })
+		_ = g.s.call(func() { g.reply(g.breakpointReply(err)) })
 	})
 }
 
@@ -260,6 +262,7 @@ func (g *gdbClient) monitor(ctx context.Context, p string) {
 		return
 	}
 	command := strings.TrimSpace(string(raw))
+	g.owes = true
 	g.s.tasks.Go(func() {
 		var out string
 		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
@@ -275,11 +278,22 @@ func (g *gdbClient) monitor(ctx context.Context, p string) {
 		}
 		_ = g.s.call(func() {
 			if out != "" {
-				g.print(out)
+				g.print(shorten(out))
 			}
-			g.send([]byte("OK"))
+			g.reply([]byte("OK"))
 		})
 	})
+}
+
+// longestOutput is how much of a monitor command's output gdb is shown. It takes
+// twice as much on the wire.
+const longestOutput = 16 << 20
+
+func shorten(out string) string {
+	if len(out) <= longestOutput {
+		return out
+	}
+	return fmt.Sprintf("%s\n... and %d bytes more\n", out[:longestOutput], len(out)-longestOutput)
 }
 
 // detach lets gdb go: its breakpoints leave the guest, and the guest runs on

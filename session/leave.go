@@ -19,9 +19,9 @@ const leaveTimeout = 5 * time.Second
 // on, unless it was paused before and nobody resumed it, or is to stay paused.
 func (s *Session) leave() error {
 	// An inspection may finish its report, but not keep the guest for ever.
-	patience := time.AfterFunc(leaveTimeout, s.stopWork)
+	patience := time.AfterFunc(s.leaving, s.stopWork)
 	defer patience.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*leaveTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*s.leaving)
 	defer cancel()
 	_ = s.call(func() {
 		if s.machine.Steps() { // a CPU that sleeps never ends its step
@@ -49,7 +49,7 @@ func (s *Session) leave() error {
 // clearOut is the last job: what is left to report, then the breakpoints, then
 // the guest goes.
 func (v *Stopped) clearOut(ctx context.Context) error {
-	last, cancel := context.WithTimeout(ctx, leaveTimeout/2) // the breakpoints must get their time
+	last, cancel := context.WithTimeout(ctx, v.leaving/2) // the breakpoints must get their time
 	defer cancel()
 	v.reportUnfinished(last, "ktrap was told to leave before the kernel did")
 	errs := v.removeAll(ctx)
@@ -77,7 +77,7 @@ func (s *Session) awaitIdle() {
 	if s.idle == nil {
 		return
 	}
-	patience := time.NewTimer(leaveTimeout)
+	patience := time.NewTimer(s.leaving)
 	defer patience.Stop()
 	select {
 	case <-s.idle:

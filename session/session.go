@@ -4,9 +4,10 @@
 //
 // Goroutines, all started in [Run] and joined before it returns:
 //
-//   - stub reader: rsp.Client.Run; blocks on the stub, posts stops to the loop
+//   - stub reader: rsp.Client.Run with its writer and its clock; blocks on the stub, posts stops to the loop
 //   - loop: runs machine.Step and its effects; owns every field marked so
-//   - acceptor and one reader per gdb: block on their sockets, post packets
+//   - acceptor, and a reader and a writer per gdb: block on their sockets; the
+//     readers post packets and wait for what the writers are to carry
 //   - at most one worker: an inspection or a job, while the guest stands
 //   - watcher: asks for a look every now and then while no kernel is known, and
 //     when a report does not end
@@ -21,6 +22,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ktrap/rsp"
 	"ktrap/session/machine"
@@ -50,9 +52,10 @@ type Session struct {
 
 	workCtx  context.Context // of workers; set before the loop starts
 	stopWork context.CancelFunc
-	listens  string // where gdb may connect; set before front is called
-	ended    bool   // every goroutine has been joined
-	bug      error  // the loop's own panic; read when done is closed
+	listens  string        // where gdb may connect; set before front is called
+	leaving  time.Duration // see leaveTimeout; set before the session ends
+	ended    bool          // every goroutine has been joined
+	bug      error         // the loop's own panic; read when done is closed
 
 	// Owned by the loop.
 	machine  *machine.Machine
@@ -138,7 +141,7 @@ func (s *Session) greet(ctx context.Context) error {
 
 func newSession(o *Options) *Session {
 	return &Session{
-		opts: o, log: o.logger(),
+		opts: o, log: o.logger(), leaving: leaveTimeout,
 		post: make(chan machine.Event), gone: make(chan error, 1), calls: make(chan func()), done: make(chan struct{}), stubLost: make(chan struct{}),
 		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func(context.Context) machine.JobDone),
 		stops: make(map[chan Stop]struct{}), watchers: make(map[chan Event]struct{}), gdbs: make(map[*gdbClient]struct{}),

@@ -1,0 +1,76 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"ktrap/rsp"
+)
+
+// probeListen says early that a port cannot be opened. It stays closed until
+// the kernel is known: gdb tries a closed port again for 15 s, but gives an
+// open one 2 s to answer.
+func probeListen(at string) error {
+	if at == "" {
+		return nil
+	}
+	l, err := rsp.Listen(at)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// ListenAddr is where gdb may connect, with the port that was chosen if none
+// was asked for; empty if gdb may not.
+func (s *Session) ListenAddr() string { return s.listens }
+
+// serveGDB opens the gdb port. The function it returns closes the port and all
+// connections, and returns when their goroutines have ended.
+func (s *Session) serveGDB(ctx context.Context) (func(), error) {
+	l, err := rsp.Listen(s.opts.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s.listens = l.Addr().String()
+	if strings.HasSuffix(s.opts.Listen, ":0") { // nobody else can tell which it has become
+		s.emit(Event{Kind: Note, Text: "gdb may connect: target remote " + s.listens})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := 1; ; n++ {
+			conn, err := l.Accept()
+			switch {
+			case err == nil:
+				wg.Go(func() { s.talkGDB(ctx, conn, n) })
+			case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+				return
+			default: // no descriptors left, as a rule
+				s.emit(Event{Kind: Note, Text: "take a connection of gdb: " + err.Error(), Err: err})
+				pause(ctx, acceptPause)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		l.Close()
+		wg.Wait()
+	}, nil
+}
+
+// acceptPause is the time between tries when no connection can be taken.
+const acceptPause = time.Second
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -97,18 +97,26 @@ func (u *Unit) SkipChildren(b *Buf) {
 	}
 }
 
-// skipToSibling passes over an entry and its children by DW_AT_sibling. It goes
-// forward only, so that a damaged reference cannot make a loop.
+// skipToSibling passes over an entry and its children by DW_AT_sibling.
 func (u *Unit) skipToSibling(b *Buf, a *Abbrev) bool {
+	next, ok := u.Sibling(b, a)
+	if ok {
+		b.Seek(next)
+	}
+	return ok
+}
+
+// Sibling gives where DW_AT_sibling says that the children of the entry at the
+// cursor end. It goes forward only, so that a damaged reference cannot make a loop.
+func (u *Unit) Sibling(b *Buf, a *Abbrev) (off uint64, ok bool) {
 	if !a.Children || a.sibling < 0 {
-		return false
+		return 0, false
 	}
 	peek := *b
 	peek.Skip(uint64(a.sibling))
 	next := u.Off + uint64(peek.U32())
 	if peek.Err() != nil || next < uint64(peek.Off()) {
-		return false
+		return 0, false
 	}
-	b.Seek(next)
-	return true
+	return next, true
 }

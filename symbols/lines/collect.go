@@ -1,6 +1,8 @@
 package lines
 
 import (
+	"cmp"
+
 	"ktrap/symbols/dwarfx"
 	"ktrap/symbols/index"
 )
@@ -16,6 +18,8 @@ type collector struct {
 	files  map[uint32]uint32 // file of the unit -> number of its path
 	scopes []stretch         // the number is the scope: later ones win
 	open   []outer
+	ends   []uint64 // by depth: where the list of children should end, 0 if not said
+	err    error
 
 	// Used again for every unit.
 	entry   dwarfx.Entry
@@ -51,10 +55,13 @@ func (c *collector) collect(i *Info, h dwarfx.Header, s *index.Strings, spans []
 	c.lines = c.table.changes(c.lines[:0])
 	c.unit = &unit{info: i, Unit: opened}
 	c.out = index.NewUnit(s, c.CompDir)
-	c.scopes = c.scopes[:0]
+	c.scopes, c.err = c.scopes[:0], nil
 	clear(c.names)
 	clear(c.files)
 	c.subprograms(c.subprogram)
+	if c.err != nil {
+		return nil, c.err
+	}
 	c.merge(flatten(c.scopes), c.lines, spans)
 	return c.out, nil
 }
@@ -67,21 +74,32 @@ func (c *collector) subprogram(_ uint64, a *dwarfx.Abbrev, b dwarfx.Buf) {
 	if len(ranges) == 0 {
 		return
 	}
-	scope := c.scope(0, e, ranges)
-	c.open = append(c.open[:0], outer{scope, 0, sorted(ranges)})
-	if !a.Children {
-		return
+	c.open = append(c.open[:0], outer{c.scope(0, e, ranges), 0, sorted(ranges)})
+	if a.Children {
+		c.children(&b)
+		c.err = cmp.Or(c.err, b.Err())
 	}
+}
+
+// children walks through all below a function.
+func (c *collector) children(b *dwarfx.Buf) {
+	c.ends = append(c.ends[:0], 0)
 	for depth := 1; depth > 0 && b.Len() > 0; {
-		a := c.Next(&b)
+		a := c.Next(b)
 		if a == nil {
 			depth--
+			// What lookup skips and what is walked through here must be the same.
+			if end := c.ends[depth]; end != 0 && end != uint64(b.Off()) {
+				b.Fail("children end here, DW_AT_sibling says at %#x", end)
+			}
 			continue
 		}
 		for c.open[len(c.open)-1].depth >= depth {
 			c.open = c.open[:len(c.open)-1]
 		}
-		if c.enter(&b, a, depth) && a.Children {
+		end, _ := c.Sibling(b, a)
+		if c.enter(b, a, depth) && a.Children {
+			c.ends = append(c.ends[:depth], end)
 			depth++
 		}
 	}

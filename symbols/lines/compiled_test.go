@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ktrap/symbols/addr"
+	"ktrap/symbols/index"
 	"ktrap/symbols/lines"
 	"ktrap/symbols/symtest"
 )
@@ -76,7 +77,9 @@ func compareAll(t *testing.T, path string) {
 			}
 		}
 	}
-	info := lines.New(f, nil)
+	folder := &index.Folder{Dir: t.TempDir(), Max: 1 << 20}
+	info, many := lines.New(f, nil), lines.New(f, folder)
+	many.Expect(1_000_000)
 	inlined := 0
 	for i, want := range symtest.LLVM(t, path, pcs) {
 		got, err := info.Lookup(addr.LinkAddr(pcs[i]))
@@ -89,6 +92,15 @@ func compareAll(t *testing.T, path string) {
 		if len(got) > 2 {
 			inlined++
 		}
+		if all, err := many.Lookup(addr.LinkAddr(pcs[i])); err != nil || !slices.Equal(all, got) {
+			t.Errorf("%#x: the index has %+v, %v, want %+v", pcs[i], all, err, got)
+		}
+	}
+	if err := many.Close(); err != nil {
+		t.Error(err)
+	}
+	if n, _ := folder.Usage(); n != 1 {
+		t.Errorf("%d indexes were kept: what was compared?", n)
 	}
 	if len(pcs) < 100 || inlined < 10 {
 		t.Errorf("%d addresses, %d deeply inlined: too few to show anything", len(pcs), inlined)

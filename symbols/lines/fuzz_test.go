@@ -9,6 +9,7 @@ import (
 	"ktrap/symbols/addr"
 	"ktrap/symbols/dwarfx"
 	"ktrap/symbols/elffile"
+	"ktrap/symbols/index"
 )
 
 // sections serves sections held in memory.
@@ -121,9 +122,30 @@ func FuzzLookup(f *testing.F) {
 			_, _, err = i.RowAt(addr.LinkAddr(s.High - 1))
 			checkNoPanic(t, err)
 		}
+		compareIndex(t, i)
 		_, err = i.Addresses("inline.c", 1, func(Place) bool { return true })
 		checkNoPanic(t, err)
 	})
+}
+
+// compareIndex checks that an index, if one can be made, answers as lookup does.
+func compareIndex(t *testing.T, i *Info) {
+	t.Helper()
+	data, err := i.build(t.Context(), index.Identity{})
+	checkNoPanic(t, err)
+	if err != nil {
+		return
+	}
+	x, err := index.Read(data, index.Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range slices.Concat(i.spans, i.rest) {
+		for n, pc := 0, s.Low; pc < s.High && n < 64; n, pc = n+1, pc+1+(s.High-s.Low)/64 {
+			sameAnswer(t, i, x, pc)
+		}
+		sameAnswer(t, i, x, s.High)
+	}
 }
 
 func checkNoPanic(t *testing.T, err error) {

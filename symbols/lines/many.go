@@ -20,6 +20,9 @@ const (
 	// buildFrom is the number of units from which an index is built beside the
 	// lookups, which change over when it is there.
 	buildFrom = 96
+	// waitUnits is the number of units from which lookups wait for the index that
+	// is being built: more would only take its time.
+	waitUnits = 256
 	// waitFrom is the number of addresses for which building comes first.
 	waitFrom = 1000
 )
@@ -140,6 +143,9 @@ func (i *Info) identity() (id index.Identity, ok bool) {
 // lookupIndex answers from the index; false when there is none, or what there
 // was turns out to be damaged.
 func (i *Info) lookupIndex(pc addr.LinkAddr) ([]Frame, bool) {
+	if i.asked.Load() >= waitUnits {
+		<-i.whole.ready // building began long before
+	}
 	x := i.index.Load()
 	if x == nil {
 		return nil, false

@@ -15,10 +15,15 @@ func Demangle(name string) string {
 	if len(name) > maxMangled || !strings.HasPrefix(name, "_R") && !strings.HasPrefix(name, "_Z") {
 		return name
 	}
-	for base := name; base != ""; base = base[:max(strings.LastIndexByte(base, '.'), 0)] {
-		plain, err := demangle.ToString(base, demangle.NoClones, demangle.MaxLength(14))
+	// The shortest beginning that is a name: legacy Rust names have points in them.
+	for end := 0; end < len(name); {
+		next := strings.IndexByte(name[end+1:], '.')
+		if end += 1 + next; next < 0 {
+			end = len(name)
+		}
+		plain, err := demangle.ToString(name[:end], demangle.NoClones, demangle.MaxLength(14))
 		if err == nil {
-			return plain + name[len(base):]
+			return plain + name[end:]
 		}
 	}
 	return name

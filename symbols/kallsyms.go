@@ -166,7 +166,7 @@ func (k *Kallsyms) Slide(vmlinux *Image) (addr.Slide, error) {
 		return 0, fmt.Errorf("the table has modules only: %w", ErrNoKallsyms)
 	}
 	var slides []addr.Slide
-	for _, name := range []string{"_stext", "_etext", "linux_banner"} {
+	for _, name := range []string{"_text", "_stext", "_etext", "linux_banner"} {
 		sym, ok := vmlinux.Symbol(name)
 		i := slices.IndexFunc(kernel.Syms, func(s GuestSymbol) bool { return s.Name == name })
 		if ok && i >= 0 {

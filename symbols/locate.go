@@ -2,6 +2,7 @@ package symbols
 
 import (
 	"slices"
+	"strings"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/lines"
@@ -80,14 +81,27 @@ func (s *Symbolizer) frames(a addr.Addr) ([]Location, Reason) {
 		im.log.Warn("debug information is damaged", "path", im.Path(), "err", err)
 	}
 	if len(frames) == 0 || frames[0].Func == "" {
-		if sym, ok := im.SymbolAt(link); ok && sym.ELFSize > 0 && uint64(link-sym.Addr) >= sym.ELFSize {
-			return nil, Padding
+		if r := im.filler(link); r != Complete {
+			return nil, r
 		}
 	}
 	if len(frames) == 0 {
 		return nil, NoLine
 	}
 	return im.locations(frames), Complete
+}
+
+// filler tells why an address without a function has none: Padding or Prefix, or
+// Complete when it is no filler.
+func (im *Image) filler(a addr.LinkAddr) Reason {
+	sym, ok := im.SymbolAt(a)
+	switch {
+	case ok && strings.HasPrefix(sym.Name, "__pfx_"):
+		return Prefix
+	case ok && sym.ELFSize > 0 && uint64(a-sym.Addr) >= sym.ELFSize:
+		return Padding
+	}
+	return Complete
 }
 
 func (im *Image) locations(frames []lines.Frame) []Location {

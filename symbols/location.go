@@ -28,6 +28,7 @@ const (
 	NoDebugInfo         // the file has symbols only
 	NoLine              // the debug information does not cover the address
 	Padding             // filler after the end of a function
+	Prefix              // filler before a function, a __pfx_ symbol
 	Data                // not code, but a symbol covers it
 )
 
@@ -46,6 +47,8 @@ func (r Reason) String() string {
 		return "no debug information"
 	case NoLine:
 		return "not covered by debug information"
+	case Prefix:
+		return "padding before the function"
 	case Data:
 		return "data"
 	case Padding:

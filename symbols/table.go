@@ -21,6 +21,7 @@ type table struct {
 	log      *slog.Logger
 
 	asked    atomic.Int32
+	recent   atomic.Pointer[elffile.Around]
 	sortOnce sync.Once
 	sorted   []key
 
@@ -70,56 +71,31 @@ func (t *table) hidden(n int) bool {
 	return unnamed(name) || t.syms.SectionSymbol(n) || !t.rel && hides(name)
 }
 
-// around is what is known of the surroundings of an address.
-type around struct {
-	start uint64  // of the symbols that cover it
-	at    []int32 // the symbols there, in file order; none: nothing is known
-	next  uint64  // where the next symbols are
-	last  bool    // there are no next ones
-}
-
-// around finds the symbols at or before an address and those after it.
-func (t *table) around(a uint64) (r around) {
+// around finds the symbols at or before an address and those after it. A
+// question is seldom the only one about a function.
+func (t *table) around(a uint64) elffile.Around {
+	if r := t.recent.Load(); r != nil && r.Covers(a) {
+		return *r
+	}
+	var r elffile.Around
 	t.guard(func() {
 		if t.asked.Add(1) <= patience {
-			r = t.scan(a)
+			r = t.syms.Around(a, t.hidden)
 		} else {
 			r = t.search(a)
 		}
+		t.recent.Store(&r)
 	})
-	return r
-}
-
-// scan reads the table of the file through. Names, which lie elsewhere, are
-// looked at only where they could matter.
-func (t *table) scan(a uint64) around {
-	r := around{last: true}
-	for n := 1; n < t.syms.Len(); n++ {
-		at, ok := t.place(n)
-		before := at <= a && (len(r.at) == 0 || at >= r.start)
-		after := at > a && (r.last || at < r.next)
-		if !ok || !before && !after || t.hidden(n) {
-			continue
-		}
-		switch {
-		case after:
-			r.next, r.last = at, false
-		case len(r.at) > 0 && at == r.start:
-			r.at = append(r.at, int32(n))
-		default:
-			r.start, r.at = at, append(r.at[:0], int32(n))
-		}
-	}
 	return r
 }
 
 // at gives the preferred symbol at or before a, if a is within its size.
 func (t *table) at(a addr.LinkAddr) (s Symbol, ok bool) {
 	r := t.around(uint64(a))
-	if len(r.at) == 0 {
+	if len(r.At) == 0 {
 		return s, false
 	}
-	t.guard(func() { s, ok = t.symbol(t.preferred(r.at), r), true })
+	t.guard(func() { s, ok = t.symbol(t.preferred(r.At), r), true })
 	return s, ok && uint64(a-s.Addr) < s.Size
 }
 
@@ -141,14 +117,14 @@ func (t *table) preferred(at []int32) int32 {
 // symbol completes entry n with its size by the kallsyms rule: up to the next
 // symbol. What ends at the end of its section at the latest: the last symbol,
 // the last per-CPU symbol (those are linked at 0) and the symbols of a module.
-func (t *table) symbol(n int32, r around) Symbol {
+func (t *table) symbol(n int32, r elffile.Around) Symbol {
 	e := t.syms.Symbol(int(n))
 	sec := t.sections[e.Section]
 	end := sec.Addr + sec.Size
-	if !r.last {
-		apart := t.rel || addr.Addr(r.next).Kernel() != addr.Addr(e.Value).Kernel()
-		if !apart || r.next < end {
-			end = r.next
+	if !r.Last {
+		apart := t.rel || addr.Addr(r.Next).Kernel() != addr.Addr(e.Value).Kernel()
+		if !apart || r.Next < end {
+			end = r.Next
 		}
 	}
 	return Symbol{

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+
+	"ktrap/symbols/elffile"
 )
 
 func compareKeys(a, b key) int { return cmp.Or(cmp.Compare(a.addr, b.addr), cmp.Compare(a.n, b.n)) }
@@ -22,20 +24,20 @@ func (t *table) order() []key {
 	return t.sorted
 }
 
-// search is scan with the order at hand.
-func (t *table) search(a uint64) around {
+// search is SymbolTable.Around with the order at hand.
+func (t *table) search(a uint64) elffile.Around {
 	list := t.order()
 	end := sort.Search(len(list), func(i int) bool { return list[i].addr > a })
-	r := around{last: end == len(list)}
-	if !r.last {
-		r.next = list[end].addr
+	r := elffile.Around{Last: end == len(list)}
+	if !r.Last {
+		r.Next = list[end].addr
 	}
 	start := end
 	for start > 0 && list[start-1].addr == list[end-1].addr {
 		start--
 	}
 	for _, k := range list[start:end] {
-		r.start, r.at = k.addr, append(r.at, k.n)
+		r.Start, r.At = k.addr, append(r.At, k.n)
 	}
 	return r
 }

@@ -19,6 +19,7 @@ type SymbolTable struct {
 	entries []byte
 	names   []byte
 	shndx   []byte
+	places  []place // by section
 }
 
 // SymbolTable gives the symbol table.
@@ -120,7 +121,7 @@ func (f *File) loadSymtab() (*SymbolTable, error) {
 		if err != nil {
 			return nil, fmt.Errorf("symbol names of %q: %w", f.path, err)
 		}
-		return &SymbolTable{f, entries, names, f.extendedIndexes(i)}, nil
+		return &SymbolTable{f, entries, names, f.extendedIndexes(i), f.places()}, nil
 	}
 	return nil, fmt.Errorf("%q: %w", f.path, ErrNoSymbols)
 }

@@ -129,15 +129,23 @@ func (e *expression) step(op byte) error {
 func (e *expression) implicitPointer() error {
 	u := e.fn.unit
 	off := e.b.Offset(u.DWARF64)
-	if off < u.First || off >= u.End {
-		return optimizedOut("it points to what is not in memory")
+	for range maxRefs {
+		if off < u.First || off >= u.End {
+			break
+		}
+		b := u.Buf(off)
+		to, ok := readDIE(u, &b)
+		if !ok {
+			break
+		}
+		if name := to.name(); name != "" {
+			return optimizedOut("it points to %s, which is not in memory", clean(name))
+		}
+		if off, ok = to.ref(dwarfx.AttrAbstractOrigin); !ok {
+			break
+		}
 	}
-	b := u.Buf(off)
-	to, ok := readDIE(u, &b)
-	if !ok || to.name() == "" {
-		return optimizedOut("it points to what is not in memory")
-	}
-	return optimizedOut("it points to %s, which is not in memory", clean(to.name()))
+	return optimizedOut("it points to what is not in memory")
 }
 
 func (e *expression) inRegister(n uint64) error {

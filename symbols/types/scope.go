@@ -1,6 +1,7 @@
 package types
 
 import (
+	"cmp"
 	"debug/dwarf"
 	"fmt"
 	"slices"
@@ -26,6 +27,7 @@ type Local struct {
 	elsewhere bool   // it has one at other pcs
 	constant  []byte // its value, when it has no location
 	fn        *function
+	order     uint64 // of declaration
 }
 
 // Scopes gives the variables in view at a pc: those of the innermost inlined
@@ -52,14 +54,17 @@ func (i *Info) Scopes(pc addr.LinkAddr) ([]Scope, error) {
 		return nil, fmt.Errorf("find function at %v: %w", pc, ErrNotFound)
 	}
 	for n := range w.scopes {
-		slices.SortStableFunc(w.scopes[n].Vars, paramsFirst)
+		slices.SortStableFunc(w.scopes[n].Vars, inOrder)
 	}
 	slices.Reverse(w.scopes)
 	return w.scopes, nil
 }
 
-func paramsFirst(a, b Local) int {
+// inOrder puts parameters first, in the order they were declared in.
+func inOrder(a, b Local) int {
 	switch {
+	case a.Param && b.Param:
+		return cmp.Compare(a.order, b.order)
 	case a.Param == b.Param:
 		return 0
 	case a.Param:
@@ -124,9 +129,9 @@ func (w *scopeWalk) enter(e die) {
 	switch e.tag {
 	case tagSubprogram:
 		w.fn = w.function(e)
-		w.scopes = append(w.scopes[:0], Scope{Func: w.d.nameOf(e)})
+		w.scopes = append(w.scopes[:0], Scope{Func: w.d.nameOf(e), Vars: w.leftOut(e)})
 	case tagInlined:
-		w.scopes = append(w.scopes, Scope{Func: w.d.nameOf(e), Inlined: true})
+		w.scopes = append(w.scopes, Scope{Func: w.d.nameOf(e), Inlined: true, Vars: w.leftOut(e)})
 	}
 }
 
@@ -150,7 +155,10 @@ func (w *scopeWalk) covers(e die) bool {
 func (w *scopeWalk) local(e die) Local {
 	l := Local{
 		Name: w.d.nameOf(e), Type: w.d.typeAttr(e), Param: e.tag == tagFormalParam,
-		fn: w.fn,
+		fn: w.fn, order: e.off,
+	}
+	if off, ok := e.ref(dwarfx.AttrAbstractOrigin); ok {
+		l.order = off
 	}
 	if loc, ok := e.get(attrLocation); ok {
 		l.expr, _ = w.d.locationAt(e.unit, loc, w.pc)
@@ -160,4 +168,58 @@ func (w *scopeWalk) local(e die) Local {
 		l.constant = constantBytes(c)
 	}
 	return l
+}
+
+// leftOut gives the variables that the abstract entry of a function declares
+// and this instance of it does not mention: they are optimized out here.
+func (w *scopeWalk) leftOut(e die) (out []Local) {
+	off, ok := e.ref(dwarfx.AttrAbstractOrigin)
+	if !ok {
+		return nil
+	}
+	abstract, ok := w.d.die(off)
+	if !ok {
+		return nil
+	}
+	here := w.mentioned(e)
+	abstract.eachChild(func(c die) bool {
+		if (c.tag == tagFormalParam || c.tag == tagVariable) && !here[c.off] && !c.has(attrDeclaration) {
+			l := w.local(c)
+			l.expr, l.elsewhere = nil, false
+			out = append(out, l)
+		}
+		return len(out) < maxVarsInScope
+	})
+	return out
+}
+
+// mentioned gives the abstract entries that variables in a function refer to,
+// those in other functions inlined into it left aside.
+func (w *scopeWalk) mentioned(e die) map[uint64]bool {
+	out := make(map[uint64]bool)
+	b := e.kids
+	for depth := 1; e.children && depth > 0 && b.Len() > 0 && len(out) < maxVarsInScope; {
+		start := uint64(b.Off())
+		a := w.unit.Next(&b)
+		switch {
+		case a == nil:
+			depth--
+			continue
+		case a.Tag == tagFormalParam || a.Tag == tagVariable:
+			at := w.unit.Buf(start)
+			if c, ok := readDIE(w.unit, &at); ok {
+				if off, ok := c.ref(dwarfx.AttrAbstractOrigin); ok {
+					out[off] = true
+				}
+			}
+		case a.Tag == tagLexicalBlock:
+			w.unit.SkipAttrs(&b, a)
+			if a.Children {
+				depth++
+			}
+			continue
+		}
+		w.unit.SkipEntry(&b, a)
+	}
+	return out
 }

@@ -78,15 +78,24 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 			v.emit(Event{Kind: Note, Text: err.Error(), Err: err})
 		}
 	}
-	proof := ""
-	if err := w.Unproven(); err != nil {
-		proof = ", " + NotProven
+	err = w.Unproven()
+	if err != nil {
 		v.emit(Event{Kind: Note, Text: err.Error(), Err: err})
 	}
-	v.emit(Event{Kind: Ready, Text: fmt.Sprintf("Linux %s, slide %v (%s), %d traps armed in %v%s",
-		k.Release, k.Slide, k.How, armed, time.Since(began).Round(time.Millisecond), proof)})
+	a := Armed{Release: k.Release, Slide: k.Slide, Method: k.How, Traps: armed, Took: time.Since(began), Proven: err == nil}
+	v.emit(Event{Kind: Ready, Text: a.String(), Armed: a})
 	v.reportEarlier(ctx)
 	return nil
+}
+
+// String is the line that people read when ktrap is ready.
+func (a Armed) String() string {
+	proof := ""
+	if !a.Proven {
+		proof = ", " + NotProven
+	}
+	return fmt.Sprintf("Linux %s, slide %v (%s), %d traps armed in %v%s",
+		a.Release, a.Slide, a.Method, a.Traps, a.Took.Round(time.Millisecond), proof)
 }
 
 // NotProven marks everything that rests on --force.

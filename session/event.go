@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"ktrap/symbols/addr"
+)
 
 // EventKind names what happened, in the words of `ktrap serve`.
 type EventKind string
@@ -25,7 +29,18 @@ type Event struct {
 	Path  string
 	Err   error
 	Crash *Crash
-	Shown bool // TrapHit: the guest stays stopped
+	Shown bool  // TrapHit: the guest stays stopped
+	Armed Armed // Ready
+}
+
+// Armed is what a kernel was found by, and what was set in it.
+type Armed struct {
+	Release string
+	Slide   addr.Slide
+	Method  string // how the slide was found
+	Traps   int
+	Took    time.Duration
+	Proven  bool // vmlinux is the running kernel's; false only with Options.Force
 }
 
 // eventBuffer is how far a slow subscriber may lag before it loses events.
@@ -40,6 +55,9 @@ func (s *Session) Subscribe() (<-chan Event, func()) {
 		_ = s.call(func() { delete(s.watchers, c) })
 	}
 }
+
+// Tell shows a line to whoever hears of events, as a [Note].
+func (s *Session) Tell(text string) { s.emit(Event{Kind: Note, Text: text}) }
 
 // publish is for the loop's goroutine only.
 func (s *Session) publish(e Event) {

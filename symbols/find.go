@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"ktrap/symbols/debuginfod"
 )
 
 // ErrNotFound says that no file on the host fits.
@@ -51,10 +53,21 @@ func buildIDPlaces(id string) []string {
 		return nil
 	}
 	list := []string{filepath.Join("/usr/lib/debug/.build-id", id[:2], id[2:]+".debug")}
-	if cache, err := os.UserCacheDir(); err == nil {
-		list = append(list, filepath.Join(cache, "debuginfod_client", id, "debuginfo"))
+	if cached, ok := debuginfod.Cached(debuginfod.CacheFolder(), id); ok {
+		list = append(list, cached)
 	}
 	return list
+}
+
+func exists(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
+func sameFile(a, b string) bool {
+	sa, errA := os.Stat(a)
+	sb, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(sa, sb)
 }
 
 // chooser tries files until one fits.
@@ -78,7 +91,7 @@ func (c *chooser) choose(places []string) (string, error) {
 
 // try looks at one file and reports whether the search is over.
 func (c *chooser) try(path string) bool {
-	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+	if !exists(path) {
 		return false
 	}
 	im, err := Open(path, nil)

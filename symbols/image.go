@@ -17,6 +17,16 @@ import (
 type OpenOptions struct {
 	Log  *slog.Logger // nil discards
 	Base *Image       // of a module: its vmlinux, for types and paths it shares
+	// Fetch gets the debug information of a build-id from elsewhere and gives its
+	// path; nil: only what is on this host is used.
+	Fetch func(buildID string) (string, error)
+}
+
+func (o *OpenOptions) logger() *slog.Logger {
+	if o == nil || o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log.With("c", "symbols")
 }
 
 // Image is one file with symbols: vmlinux or a module. What is costly is worked
@@ -40,21 +50,20 @@ type Image struct {
 	root     string
 }
 
-// Open opens vmlinux or a module. It reads headers only.
+// Open opens vmlinux or a module, and the file that its debug information was
+// split off to. It reads headers only.
 func Open(path string, o *OpenOptions) (*Image, error) {
 	f, err := elffile.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	attachDebug(f, o, o.logger())
 	return NewImage(f, o), nil
 }
 
 // NewImage makes an image of an open ELF file, which it then owns.
 func NewImage(f *elffile.File, o *OpenOptions) *Image {
-	im := &Image{file: f, log: slog.New(slog.DiscardHandler), lines: lines.New(f, keptIndexes(f))}
-	if o != nil && o.Log != nil {
-		im.log = o.Log.With("c", "symbols")
-	}
+	im := &Image{file: f, log: o.logger(), lines: lines.New(f, keptIndexes(f))}
 	if o != nil && o.Base != nil {
 		im.base = o.Base
 		im.types = types.NewModule(f, o.Base.types)

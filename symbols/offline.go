@@ -29,7 +29,9 @@ type OfflineOptions struct {
 	Kallsyms   *Kallsyms            // nil: none; else it tells the slide
 	Bases      map[string]addr.Addr // module -> where its code is, as /proc/modules says
 	ModuleDirs []string
-	Log        *slog.Logger // nil discards
+	// Fetch is as in [OpenOptions], for modules.
+	Fetch func(buildID string) (string, error)
+	Log   *slog.Logger // nil discards
 }
 
 // NewOffline opens a kernel, which then owns the image; vmlinux may be nil when
@@ -108,7 +110,7 @@ func (f *Offline) open(name, buildID string) error {
 	if err != nil {
 		return err
 	}
-	im, err := Open(path, &OpenOptions{Log: f.log, Base: f.vmlinux})
+	im, err := Open(path, &OpenOptions{Log: f.log, Base: f.vmlinux, Fetch: f.o.Fetch})
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (c *lookupCmd) args() []string {
 
 // Run answers every location.
 func (c *lookupCmd) Run(ctx context.Context, log *slog.Logger) error {
-	kernel, locs, err := c.open(c.args(), &c.symbolFlags, log)
+	kernel, locs, err := c.open(ctx, c.args(), &c.symbolFlags, log)
 	if err != nil {
 		return err
 	}
@@ -128,8 +128,8 @@ func joinModules(locs []string) []string {
 }
 
 // open finds out which of the arguments is the image and opens it.
-func (k *kernelFlags) open(args []string, sym *symbolFlags, log *slog.Logger) (*symbols.Offline, []string, error) {
-	o := &symbols.OfflineOptions{ModuleDirs: sym.Modules, Bases: map[string]addr.Addr{}, Log: log}
+func (k *kernelFlags) open(ctx context.Context, args []string, sym *symbolFlags, log *slog.Logger) (*symbols.Offline, []string, error) {
+	o := &symbols.OfflineOptions{ModuleDirs: sym.Modules, Bases: map[string]addr.Addr{}, Log: log, Fetch: fetchDebugInfo(ctx)}
 	for name, base := range k.Module {
 		a, err := strconv.ParseUint(base, 0, 64)
 		if err != nil {
@@ -157,7 +157,7 @@ func (k *kernelFlags) open(args []string, sym *symbolFlags, log *slog.Logger) (*
 	}
 	var image *symbols.Image
 	if path != "" {
-		if image, err = symbols.Open(path, &symbols.OpenOptions{Log: log}); err != nil {
+		if image, err = symbols.Open(path, &symbols.OpenOptions{Log: log, Fetch: o.Fetch}); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,19 @@ func inflateSection(raw []byte) ([]byte, error) {
 	if len(raw) < 24 {
 		return nil, errors.New("compression header is cut off")
 	}
-	typ, size, body := elf.CompressionType(le.Uint32(raw)), le.Uint64(raw[8:]), raw[24:]
+	return inflate(elf.CompressionType(le.Uint32(raw)), le.Uint64(raw[8:]), raw[24:])
+}
+
+// inflateZdebug decompresses a .zdebug_ section.
+// Source: binutils bfd/compress.c: "ZLIB", the size in 8 bytes, big-endian.
+func inflateZdebug(raw []byte) ([]byte, error) {
+	if len(raw) < 12 || string(raw[:4]) != "ZLIB" {
+		return nil, errors.New("compression header is missing")
+	}
+	return inflate(elf.COMPRESS_ZLIB, binary.BigEndian.Uint64(raw[4:]), raw[12:])
+}
+
+func inflate(typ elf.CompressionType, size uint64, body []byte) ([]byte, error) {
 	if size > maxSection || size > uint64(len(body))*maxRatio {
 		return nil, errBomb
 	}

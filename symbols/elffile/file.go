@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -29,6 +30,9 @@ type File struct {
 	sections []Section
 	byName   map[string]int
 	relOf    map[int]int // section index -> index of the SHT_RELA for it
+
+	debug   *File // what was split off this file, nil: nothing
+	ofDebug []int // section of debug -> section here; 0: none
 
 	cells []cell // one per section: contents once asked for
 
@@ -61,6 +65,7 @@ type Section struct {
 	link     uint32
 	offset   uint64
 	fileSize uint64
+	zdebug   bool // compressed as before the ELF standard had a way
 }
 
 // Alloc reports whether the section occupies memory at run time.
@@ -133,8 +138,9 @@ func parse(path string, data []byte) (*File, error) {
 	}
 	for i, s := range e.Sections {
 		f.sections = append(f.sections, newSection(i, s))
-		if _, ok := f.byName[s.Name]; !ok && i > 0 {
-			f.byName[s.Name] = i
+		name := f.sections[i].Name
+		if _, ok := f.byName[name]; !ok && i > 0 {
+			f.byName[name] = i
 		}
 		if s.Type == elf.SHT_RELA {
 			f.relOf[int(s.Info)] = i
@@ -147,8 +153,12 @@ func parse(path string, data []byte) (*File, error) {
 }
 
 func newSection(i int, s *elf.Section) Section {
+	name, zdebug := s.Name, strings.HasPrefix(s.Name, ".zdebug_")
+	if zdebug {
+		name = "." + name[len(".z"):]
+	}
 	return Section{
-		Name: s.Name, Index: i, Type: s.Type, Flags: s.Flags, Addr: s.Addr, Size: s.Size, Align: s.Addralign,
+		Name: name, zdebug: zdebug, Index: i, Type: s.Type, Flags: s.Flags, Addr: s.Addr, Size: s.Size, Align: s.Addralign,
 		link: s.Link, offset: s.Offset, fileSize: s.FileSize,
 	}
 }
@@ -205,4 +215,9 @@ func (f *File) SectionAt(a uint64) (Section, bool) {
 
 // Close unmaps the file. Section contents obtained before are invalid after it;
 // strings stay valid.
-func (f *File) Close() error { return f.unmap() }
+func (f *File) Close() error {
+	if f.debug != nil {
+		return errors.Join(f.debug.Close(), f.unmap())
+	}
+	return f.unmap()
+}

@@ -12,16 +12,20 @@ import (
 // contents in the file.
 func (f *File) Section(name string) ([]byte, error) {
 	i, ok := f.byName[name]
-	if !ok {
-		return nil, fmt.Errorf("section %s of %q: %w", name, f.path, ErrNoSection)
+	switch {
+	case ok && f.sections[i].Type != elf.SHT_NOBITS:
+		return f.contents(i)
+	case f.debug != nil:
+		return f.debug.Section(name)
 	}
-	return f.contents(i)
+	return nil, fmt.Errorf("section %s of %q: %w", name, f.path, ErrNoSection)
 }
 
-// Has reports whether the file has contents for a section.
+// Has reports whether the file, or what was split off it, has contents for a
+// section.
 func (f *File) Has(name string) bool {
 	i, ok := f.byName[name]
-	return ok && f.sections[i].Type != elf.SHT_NOBITS
+	return ok && f.sections[i].Type != elf.SHT_NOBITS || f.debug != nil && f.debug.Has(name)
 }
 
 func (f *File) contents(i int) ([]byte, error) {
@@ -47,7 +51,7 @@ func (f *File) load(i int) ([]byte, error) {
 	if err != nil || f.typ != elf.ET_REL || !ok || !relocated(s.Name) {
 		return data, err
 	}
-	if s.Flags&elf.SHF_COMPRESSED == 0 {
+	if s.Flags&elf.SHF_COMPRESSED == 0 && !s.zdebug {
 		data = append([]byte(nil), data...)
 	}
 	return data, f.relocate(data, i, rel)
@@ -64,8 +68,11 @@ func (f *File) raw(i int) ([]byte, error) {
 		return nil, fmt.Errorf("[%#x,%#x) lies outside of the file (%#x bytes)", s.offset, end, len(f.data))
 	}
 	data := f.data[s.offset:end:end]
-	if s.Flags&elf.SHF_COMPRESSED != 0 {
+	switch {
+	case s.Flags&elf.SHF_COMPRESSED != 0:
 		return inflateSection(data)
+	case s.zdebug:
+		return inflateZdebug(data)
 	}
 	return data, nil
 }

@@ -20,6 +20,9 @@ type SymbolTable struct {
 	names   []byte
 	shndx   []byte
 	places  []place // by section
+	// sections translates section numbers of split-off debug information to
+	// those of the file it was split off; nil: they are the same.
+	sections []int
 }
 
 // SymbolTable gives the symbol table.
@@ -38,6 +41,9 @@ func (t *SymbolTable) Place(n int) (value uint64, section int, ok bool) {
 	e := t.entries[n*symSize : (n+1)*symSize]
 	section = sectionIndex(e, t.shndx, uint64(n))
 	value, ok = t.file.placed(section, le.Uint64(e[8:]))
+	if section < len(t.sections) {
+		section = t.sections[section]
+	}
 	return value, section, ok
 }
 
@@ -106,7 +112,8 @@ func (t *SymbolTable) Named(name string) (list []int, ok bool) {
 
 func (f *File) loadSymtab() (*SymbolTable, error) {
 	for i := range f.sections {
-		if f.sections[i].Type != elf.SHT_SYMTAB {
+		empty := f.sections[i].Size <= symSize // the first entry is none
+		if f.sections[i].Type != elf.SHT_SYMTAB || empty && f.debug != nil {
 			continue
 		}
 		link := int(f.sections[i].link)
@@ -121,7 +128,16 @@ func (f *File) loadSymtab() (*SymbolTable, error) {
 		if err != nil {
 			return nil, fmt.Errorf("symbol names of %q: %w", f.path, err)
 		}
-		return &SymbolTable{f, entries, names, f.extendedIndexes(i), f.places()}, nil
+		return &SymbolTable{f, entries, names, f.extendedIndexes(i), f.places(), nil}, nil
+	}
+	if f.debug != nil {
+		t, err := f.debug.SymbolTable()
+		if err != nil {
+			return nil, err
+		}
+		own := *t
+		own.sections = f.ofDebug
+		return &own, nil
 	}
 	return nil, fmt.Errorf("%q: %w", f.path, ErrNoSymbols)
 }

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"ktrap/symbols/debuginfod"
+)
+
+// barInterval is how often the bar is drawn.
+const barInterval = 200 * time.Millisecond
+
+// fetchDebugInfo gets debug information from the servers of DEBUGINFOD_URLS and
+// shows how much of it has arrived; nil when there are none.
+func fetchDebugInfo(ctx context.Context) func(buildID string) (string, error) {
+	client := debuginfod.FromEnv()
+	if client == nil {
+		return nil
+	}
+	var bar *progressbar.ProgressBar
+	client.Progress = func(buildID string, got, total int64) {
+		if bar == nil {
+			if total == 0 {
+				total = -1 // not known
+			}
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowBytes(true),
+				progressbar.OptionSetDescription("debuginfod "+buildID), progressbar.OptionThrottle(barInterval), progressbar.OptionClearOnFinish())
+		}
+		_ = bar.Set64(got) // a bar that cannot be drawn hinders nothing
+	}
+	return func(buildID string) (string, error) {
+		bar = nil
+		return client.Fetch(ctx, buildID)
+	}
+}

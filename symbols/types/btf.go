@@ -196,8 +196,14 @@ func (b *btf) strOffset(s string) (uint32, bool) {
 			return off, true
 		}
 	}
+	if s == "" {
+		return 0, false
+	}
+	if b.base != nil && bytes.HasPrefix(b.strs, []byte(s+"\x00")) {
+		return b.strBase, true // a split BTF has no empty string in front
+	}
 	n := bytes.Index(b.strs, []byte("\x00"+s+"\x00"))
-	if n < 0 || s == "" {
+	if n < 0 {
 		return 0, false
 	}
 	return b.strBase + uint32(n) + 1, true

@@ -34,6 +34,10 @@ type Info struct {
 	dwarf   lazy[*dwarfData]
 	layouts map[string]*Layout
 	vars    map[string][]Variable
+	places  struct { // of the name asked for last
+		name  string
+		found map[uint64]bool
+	}
 }
 
 // lazy is something loaded at the first question.

@@ -22,7 +22,7 @@ func TestLocalsHaveTheValuesThatGDBGives(t *testing.T) {
 	for _, cc := range []string{"gcc", "clang"} {
 		for _, version := range []string{"4", "5"} {
 			t.Run(cc+"-dwarf-"+version, func(t *testing.T) {
-				program := compile(t, cc, version)
+				program := compile(t, cc, version, "testdata/calls.c")
 				info := New(openELF(t, program))
 				var c stopComparison
 				for _, s := range gdbStops(t, program) {
@@ -38,15 +38,15 @@ func TestLocalsHaveTheValuesThatGDBGives(t *testing.T) {
 	}
 }
 
-// compile builds testdata/calls.c.
-func compile(t *testing.T, cc, version string) string {
+// compile builds a program from C.
+func compile(t *testing.T, cc, version, source string) string {
 	t.Helper()
 	if _, err := exec.LookPath(cc); err != nil {
 		t.Skipf("SKIPPED, nothing was compared: %s is not installed", cc)
 	}
 	out := filepath.Join(t.TempDir(), "calls")
 	cmd := exec.CommandContext(t.Context(), cc, "-gdwarf-"+version, "-O2", "-fno-pie", "-nostdlib", "-static", "-Wl,-no-pie",
-		"-fno-stack-protector", "-fcf-protection=none", "-o", out, "testdata/calls.c")
+		"-fno-stack-protector", "-fcf-protection=none", "-o", out, source)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED, nothing was compared: %s: %v\n%s", cc, err, text)
 	}

@@ -41,29 +41,65 @@ type Subject struct {
 func (i *Info) Subject(name string) (*Subject, error) {
 	head, path := splitPath(name)
 	s := &Subject{Name: name}
-	var err error
-	if strings.HasPrefix(path, "[") { // "int[4]" is a type, "cpus[4].up" a variable's member
-		if err = i.subjectType(s, name); err == nil {
-			path = ""
-		}
-	} else {
-		err = i.subjectType(s, head)
+	variable := i.likelyVariable(head)
+	if strings.HasPrefix(path, "[") && !variable && i.subjectType(s, name) == nil {
+		return s, nil // "int[4]" is a type of its own
 	}
-	if err != nil {
-		if varErr := i.subjectVariable(s, head); varErr != nil {
-			if errors.Is(varErr, ErrNoDebugInfo) {
-				return nil, err
-			}
-			return nil, fmt.Errorf("%q is neither a type nor a variable: %w", head, varErr)
-		}
-	}
-	if path == "" {
-		return s, nil
-	}
-	if err := i.subjectMember(s, path); err != nil {
+	if err := i.subjectWhole(s, head, variable); err != nil {
 		return nil, err
 	}
+	if path != "" {
+		if err := i.subjectMember(s, path); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+// subjectWhole finds the type or variable of a name; variable says which is
+// looked for first.
+func (i *Info) subjectWhole(s *Subject, name string, variable bool) error {
+	if variable && i.subjectVariable(s, name) == nil {
+		return nil
+	}
+	err := i.subjectType(s, name)
+	if err == nil {
+		return nil
+	}
+	varErr := i.subjectVariable(s, name)
+	switch {
+	case varErr == nil:
+		return nil
+	case errors.Is(varErr, ErrNoDebugInfo):
+		return err
+	}
+	return fmt.Errorf("%q is neither a type nor a variable: %w", name, varErr)
+}
+
+// likelyVariable reports whether a name is that of a symbol and of no type in
+// BTF. To learn that DWARF has no such type either all of it must be searched,
+// so such a name is first taken for a variable.
+func (i *Info) likelyVariable(name string) bool {
+	if strings.HasPrefix(name, "&") {
+		return true
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	b, err := i.loadBTF()
+	if err != nil || name == "" || identLen(name) != len(name) || isBaseWord(name) {
+		return false
+	}
+	for id := range b.all(name) {
+		if t, _ := b.at(id); t.kind != btfVar && t.kind != btfFunc {
+			return false
+		}
+	}
+	for _, exact := range i.dataSymbols(name) {
+		if exact {
+			return true
+		}
+	}
+	return false
 }
 
 // splitPath cuts a name in front of its path of members.

@@ -33,12 +33,28 @@ func isCode(s elffile.Symbol) bool {
 	return false
 }
 
-// findVar finds a variable's type id and whether it is external.
+// findVar finds the record of a variable and whether it is external.
 func (b *btf) findVar(name string) (id uint32, external, ok bool) {
 	for id := range b.all(name) {
 		if t, _ := b.at(id); t.kind == btfVar {
-			return t.arg, binary.LittleEndian.Uint32(t.extra) != 0, true
+			return id, binary.LittleEndian.Uint32(t.extra) != 0, true
 		}
 	}
 	return 0, false, false
+}
+
+// sectionOf gives the section of a variable and its place there.
+func (b *btf) sectionOf(id uint32) (name string, off uint32, ok bool) {
+	for n := range b.off {
+		t, _ := b.at(b.first + uint32(n))
+		if t.kind != btfDatasec {
+			continue
+		}
+		for m := t.extra; len(m) >= 12; m = m[12:] {
+			if binary.LittleEndian.Uint32(m) == id {
+				return b.str(t.name), binary.LittleEndian.Uint32(m[4:]), true
+			}
+		}
+	}
+	return "", 0, false
 }

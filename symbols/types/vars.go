@@ -20,6 +20,8 @@ type Variable struct {
 	// elffile made up.
 	Addr addr.LinkAddr
 	Type dwarf.Type
+	// PerCPU says that each CPU has its own and Addr is not that of any.
+	PerCPU bool
 	// External variables are known beyond their file.
 	External bool
 	// File is the file the variable is defined in, as given to the compiler;
@@ -68,7 +70,7 @@ func (i *Info) variables(name string) ([]Variable, error) {
 	if places != nil && len(places) == 0 {
 		return nil, ErrNotFound // what has an address has a symbol
 	}
-	if v, ok := i.btfVariable(name, places); ok {
+	if v, ok := i.btfVariable(name, places, err == nil); ok {
 		return []Variable{v}, nil
 	}
 	if err != nil {
@@ -86,6 +88,9 @@ func (i *Info) variables(name string) ([]Variable, error) {
 	if len(found) == 0 {
 		return nil, ErrNotFound
 	}
+	for n := range found {
+		found[n].PerCPU = i.perCPU(found[n].Addr)
+	}
 	sortVariables(found)
 	return found, nil
 }
@@ -93,7 +98,15 @@ func (i *Info) variables(name string) ([]Variable, error) {
 // dataSymbols gives the addresses of the symbols a variable of that name may
 // have; local static ones get a number behind the name. nil when the source
 // has no symbols. The symbol's size is not kept: DWARF knows better.
+// Called with mu held.
 func (i *Info) dataSymbols(name string) map[uint64]bool {
+	if i.places.name != name {
+		i.places.name, i.places.found = name, i.scanSymbols(name)
+	}
+	return i.places.found
+}
+
+func (i *Info) scanSymbols(name string) map[uint64]bool {
 	src, ok := i.src.(symbols)
 	if !ok {
 		return nil
@@ -119,21 +132,47 @@ func isSerial(s string) bool {
 }
 
 // btfVariable takes a per-CPU variable from .BTF, which saves the search in
-// DWARF. Only a name with one symbol is safe: BTF says no addresses.
-func (i *Info) btfVariable(name string, places map[uint64]bool) (Variable, bool) {
+// DWARF. Only a name with one symbol is safe: BTF says where in its section a
+// variable lies, but not whose section that is. Without symbols and DWARF that
+// place is all there is.
+func (i *Info) btfVariable(name string, places map[uint64]bool, dwarf bool) (Variable, bool) {
 	b, err := i.loadBTF()
-	if err != nil || len(places) != 1 {
+	if err != nil || len(places) != 1 && (places != nil || dwarf) {
 		return Variable{}, false
 	}
 	id, external, ok := b.findVar(name)
 	if !ok {
 		return Variable{}, false
 	}
-	v := Variable{Name: name, Type: b.typeOf(id), External: external}
+	t, _ := b.at(id)
+	v := Variable{Name: name, Type: b.typeOf(t.arg), External: external}
 	for a := range places {
 		v.Addr = addr.LinkAddr(a)
 	}
+	section, off, ok := b.sectionOf(id)
+	v.PerCPU = ok && section == perCPUSection
+	if places == nil {
+		v.Addr = addr.LinkAddr(off)
+	}
 	return v, true
+}
+
+// perCPUSection holds the per-CPU variables, in vmlinux and in modules.
+const perCPUSection = ".data..percpu"
+
+// sections is what a Source may offer besides contents; *elffile.File does.
+type sections interface {
+	SectionAddr(name string) (addr, size uint64, ok bool)
+}
+
+// perCPU reports whether a link address lies among the per-CPU variables.
+func (i *Info) perCPU(a addr.LinkAddr) bool {
+	src, ok := i.src.(sections)
+	if !ok {
+		return false
+	}
+	start, size, ok := src.SectionAddr(perCPUSection)
+	return ok && uint64(a)-start < size
 }
 
 // variableAt finds the entry whose location is an address, by searching the

@@ -1,0 +1,32 @@
+/* Structs of every shape, for comparing their layout with pahole's. */
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef _Bool bool;
+enum mode { OFF, ON, LAST = 0x7fffffff };
+struct plain { char c; int i; char d; long l; };
+struct bits { u32 a:3; u32 b:5; u32 :0; u32 c:9; bool d:1; u64 e:40; enum mode m:4; short tail; };
+struct crossing { u32 a:30; u32 b:4; u8 c:7; u16 d:9; u64 e:33; u64 f:31; u8 last; };
+struct unnamed_bits { int x:3; int :5; char c; int :9; int z:4; };
+struct byte_then_bits { char c; u32 b:7; u32 d:20; char e; u64 f:1; };
+struct bits_only { u8 a:1; u8 b:1; };
+struct signed_bits { int a:1; long b:63; long c:5; };
+struct __attribute__((packed)) packed { char c; int b:13; int d:20; short s; long l; };
+struct __attribute__((packed)) packed_plain { char c; long l; u16 s; };
+struct aligned { char c; int i __attribute__((aligned(64))); } __attribute__((aligned(128)));
+struct holder { int a; struct aligned inner; char end; };
+struct nested { short x; union { int i; float f; struct { char c, d; u32 low:4, high:4; }; }; struct { char e; } named; long tail; };
+struct arrays { char a[3]; u32 b[2][3]; struct { char c; int i; } pair[2]; void (*fn[4])(int, char *); u8 none[0]; long after; u32 flex[]; };
+struct pointers { const char *name; char *const *list; int (*call)(struct pointers *, ...); volatile u32 *reg; struct nested *next; const void *any; };
+struct empty {};
+struct with_empty { struct empty nothing; int i; struct empty more; };
+struct big { char head; __int128 wide; long double real; double d; float f; };
+union number { u32 whole; u8 part[4]; struct { u16 low, high; } half; u64 bits:5; };
+struct last_bits { long l; u32 a:1; };
+struct enums { enum mode m; enum { A, B } here; enum { C = -1 } there:3; };
+struct plain v1; struct bits v2; struct crossing v3; struct unnamed_bits v4; struct byte_then_bits v5;
+struct bits_only v6; struct signed_bits v7; struct packed v8; struct packed_plain v9; struct holder v10;
+struct nested v11; struct arrays v12; struct pointers v13; struct with_empty v14; struct big v15;
+union number v16; struct last_bits v17; struct enums v18;
+void _start(void) { for (;;); }

@@ -19,8 +19,8 @@ import (
 )
 
 // Debugger is one person's view of a session: what is selected, and their
-// breakpoints. It is not safe for concurrent use; Complete alone may be called
-// at any time.
+// breakpoints. It is not safe for concurrent use, but for Breakpoints, Symbol
+// and CompleteSymbol.
 type Debugger struct {
 	S *session.Session
 

@@ -76,17 +76,3 @@ func (d *Debugger) Monitor(ctx context.Context, command string) (out string, err
 	})
 	return out, err
 }
-
-// maxCompletions bounds what is offered for a beginning.
-const maxCompletions = 50
-
-// Complete offers the functions that begin with prefix.
-func (d *Debugger) Complete(ctx context.Context, prefix string) (out []string) {
-	_ = d.S.Do(ctx, func(_ context.Context, v *session.Stopped) error {
-		if v.World != nil {
-			out = v.World.Symbols.Vmlinux().Complete(prefix, maxCompletions)
-		}
-		return nil
-	})
-	return out
-}

@@ -3,12 +3,18 @@ package terminal
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"strings"
+
+	"ktrap/session"
 )
 
 // batch runs commands that nobody types: those of -e, else the lines of a pipe.
-// The first one that fails ends it.
+// The first one that fails ends it, and so does a kernel that is refused.
 func (t *Terminal) batch(ctx context.Context, o *Options) error {
+	ctx, t.giveUp = context.WithCancel(ctx)
+	defer t.giveUp()
 	t.greet(ctx)
 	next, failed := t.lines(o)
 	for line := range next {
@@ -25,6 +31,8 @@ func (t *Terminal) batch(ctx context.Context, o *Options) error {
 	switch err := failed(); {
 	case err != nil:
 		return err
+	case t.refused != nil:
+		return ErrFailed
 	case t.caught:
 		return ErrCaught
 	}
@@ -53,8 +61,14 @@ func (t *Terminal) lines(o *Options) (next func(yield func(string) bool), failed
 func (t *Terminal) greet(ctx context.Context) {
 	if t.s.Running() {
 		t.drain()
-		t.printf("%s\n", t.colors.dim("the guest runs"))
+		t.tell("%s\n", t.colors.dim("the guest runs"))
 		return
+	}
+	switch k, err := t.dbg.Kernel(ctx); {
+	case err == nil:
+		t.tell("%s\n", t.colors.dim(fmt.Sprintf("Linux %s, vmlinux %s", k.Release, k.Vmlinux)))
+	case errors.Is(err, session.ErrNoKernel):
+		t.tell("%s\n", t.colors.dim("no kernel is mapped yet: `continue` lets it boot, `break` FUNCTION waits for it"))
 	}
 	stop, err := t.dbg.Wait(ctx)
 	if err != nil {

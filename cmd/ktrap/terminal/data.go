@@ -11,11 +11,11 @@ import (
 
 func data() []command {
 	return []command{
-		{names: []string{"print", "p"}, args: "[/F] EXPR", help: "a C expression: current->comm, $rdi, a local variable, per_cpu(runqueues, 0).nr_running", run: printExpr},
-		{names: []string{"x"}, args: "[/NFU] EXPR", help: "memory: x/4gx $rsp, x/8a $rsp, x/s ADDR, x/5i $rip; again: what follows", again: true, goesOn: true, run: examine},
-		{names: []string{"regs", "registers"}, help: "registers of the selected frame", run: registers},
-		{names: []string{"list", "l"}, args: "[WHERE]", help: "source around the selected line or a place; again: what follows", again: true, goesOn: true, run: listSource},
-		{names: []string{"disassemble", "disas"}, args: "[WHERE]", help: "the code around the pc, or a function's", run: disassemble},
+		{names: []string{"print", "p"}, args: "[/F] EXPR", help: "a C expression: current->comm, $rdi, a local variable, per_cpu(runqueues, 0).nr_running", example: "print current->comm", run: printExpr},
+		{names: []string{"x"}, args: "[/NFU] EXPR", help: "memory: x/4gx $rsp, x/8a $rsp, x/s ADDR, x/5i $rip; again: what follows", example: "x/8gx $rsp", again: true, goesOn: true, run: examine},
+		{names: []string{"regs", "registers"}, help: "registers of the selected frame", example: "regs", run: registers},
+		{names: []string{"list", "l"}, args: "[WHERE]", help: "source around the selected line or a place; again: what follows", example: "list vfs_write", again: true, goesOn: true, run: listSource},
+		{names: []string{"disassemble", "disas"}, args: "[WHERE]", help: "the code around the pc, or a function's", example: "disassemble vfs_write", run: disassemble},
 	}
 }
 
@@ -28,26 +28,6 @@ func printExpr(ctx context.Context, t *Terminal, args string) error {
 		return err
 	}
 	t.printf("%s\n", block(text))
-	return nil
-}
-
-func registers(ctx context.Context, t *Terminal, _ string) error {
-	regs, err := t.dbg.Registers(ctx)
-	if err != nil {
-		return err
-	}
-	for i, r := range regs {
-		value := ink(r.Value)
-		if value == "" {
-			value = t.colors.dim("<unavailable>     ")
-		}
-		t.printf("%-9s %s", r.Name, value)
-		if i%3 == 2 || i == len(regs)-1 {
-			t.printf("\n")
-		} else {
-			t.printf("   ")
-		}
-	}
 	return nil
 }
 

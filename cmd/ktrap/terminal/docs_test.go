@@ -24,8 +24,9 @@ Whatever stops the guest is shown by itself: a breakpoint, a watchpoint with the
 new value, a crash with its decoded report. ` + "`attach`" + ` leaves the guest stopped, ` + "`boot`" + ` lets it run.
 
 Commands come from the keyboard, from ` + "`-e COMMAND`" + ` (repeatable), or from a pipe. With the latter two
-the first command that fails ends ktrap with exit status 1; if all went well, 3 says that a crash was
-caught and 0 that none was. A person who leaves gets 0.
+results go to standard output, errors and news to standard error, and the first command that fails ends
+ktrap with exit status 1; so does a vmlinux that is not the running kernel's. If all went well, 3 says
+that a crash was caught and 0 that none was. A person who leaves gets 0.
 
     ktrap boot --lab 6.1 -e 'wait 5' -e 'info tasks'
     echo dmesg | ktrap attach vmlinux
@@ -46,8 +47,12 @@ What the compiler did not keep is ` + "`<optimized out>`" + `.
 ## Places
 
 ` + "`vfs_write`, `vfs_write+0x10`, `fs/open.c:120`, `120` (in the file of the selected frame), `*EXPR`" + `. A name means the
-first instruction: arguments are still in their registers there. It must exist: for a module that is not loaded yet,
-break at ` + "`do_init_module`" + ` first.
+first instruction: arguments are still in their registers there. For a module that is not loaded yet, break at
+` + "`do_init_module`" + ` first.
+
+Before the kernel is mapped, on a machine started with ` + "`-S`" + ` or ` + "`ktrap boot --halt`" + `, a breakpoint is pending:
+` + "`break start_kernel`" + ` stops there, wherever KASLR puts it, if vmlinux was named (under KVM, and if it was not, the kernel
+is seen a fraction of a second later). After a reboot breakpoints move with the kernel.
 
 ## A session
 
@@ -64,9 +69,9 @@ func TestDocsAreUpToDate(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(docsHead)
 	for _, g := range groups() {
-		fmt.Fprintf(&b, "### %s\n\n| command | does |\n|---|---|\n", g.title)
+		fmt.Fprintf(&b, "### %s\n\n| command | does | example |\n|---|---|---|\n", g.title)
 		for _, c := range g.list {
-			fmt.Fprintf(&b, "| `%s` | %s |\n", usage(c), strings.ReplaceAll(c.help, "|", `\|`))
+			fmt.Fprintf(&b, "| `%s` | %s | `%s` |\n", usage(c), strings.ReplaceAll(c.help, "|", `\|`), c.example)
 		}
 		b.WriteString("\n")
 	}

@@ -39,33 +39,7 @@ type live struct {
 // what Run did.
 func onLive(t *testing.T, series string, f func(*live)) (ended error) {
 	t.Helper()
-	l, err := lab.Open(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := l.Prepare(t.Context(), series, nil) // may download: that time is not the guest's
-	if err != nil {
-		t.Fatalf("the tag qemu is set, so the lab must be there: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), liveWait)
-	defer cancel()
-	o := k.VMOptions()
-	o.Paused = true
-	v, err := vm.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	so := &session.Options{Stub: v.GDBAddr()}
-	if so.Vmlinux, err = k.Path("vmlinux"); err != nil {
-		t.Fatal(err)
-	}
-	modules, err := k.Path("modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	so.ModuleDirs = []string{modules}
-	err = session.Run(ctx, so, func(ctx context.Context, s *session.Session) error {
+	onHalted(t, series, nil, func(ctx context.Context, s *session.Session, k *lab.Kernel, v *vm.VM) error {
 		if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
 			return err
 		}
@@ -77,10 +51,54 @@ func onLive(t *testing.T, series string, f func(*live)) (ended error) {
 		ended = talk(ctx, t, s, g, f)
 		return nil
 	})
+	return ended
+}
+
+// onHalted opens a session on a lab machine at its first instruction; adjust,
+// which may be nil, changes what it is told.
+func onHalted(t *testing.T, series string, adjust func(*session.Options), front func(context.Context, *session.Session, *lab.Kernel, *vm.VM) error) {
+	t.Helper()
+	k := prepared(t, series)
+	ctx, cancel := context.WithTimeout(t.Context(), liveWait)
+	defer cancel()
+	o := k.VMOptions()
+	o.Paused = true
+	v, err := vm.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	so := &session.Options{Stub: v.GDBAddr(), Vmlinux: pathOf(t, k, "vmlinux"), ModuleDirs: []string{pathOf(t, k, "modules")}}
+	if adjust != nil {
+		adjust(so)
+	}
+	err = session.Run(ctx, so, func(ctx context.Context, s *session.Session) error { return front(ctx, s, k, v) })
 	if err != nil {
 		t.Errorf("session: %v", err)
 	}
-	return ended
+}
+
+// prepared gives a lab kernel; it may download, and that time is not the guest's.
+func prepared(t *testing.T, series string) *lab.Kernel {
+	t.Helper()
+	l, err := lab.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := l.Prepare(t.Context(), series, nil)
+	if err != nil {
+		t.Fatalf("the tag qemu is set, so the lab must be there: %v", err)
+	}
+	return k
+}
+
+func pathOf(t *testing.T, k *lab.Kernel, part string) string {
+	t.Helper()
+	path, err := k.Path(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // talk opens the terminal on two pipes.
@@ -92,7 +110,7 @@ func talk(ctx context.Context, t *testing.T, s *session.Session, g *guest.Guest,
 	outR, outW := io.Pipe()
 	var terminal sync.WaitGroup
 	terminal.Go(func() {
-		ended = Run(ctx, s, &Options{In: inR, Out: outW})
+		ended = Run(ctx, s, &Options{In: inR, Out: outW, Err: outW})
 		outW.Close()
 	})
 	defer inR.Close()

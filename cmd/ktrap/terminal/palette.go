@@ -24,7 +24,7 @@ func newPalette(on bool) palette {
 	}
 	return palette{
 		on: on,
-		fn: paint(color.FgYellow), file: paint(color.FgGreen), bad: paint(color.FgRed),
-		dim: paint(color.Faint), head: paint(color.Bold), ok: paint(color.FgCyan),
+		fn: paint(color.FgCyan), file: paint(color.FgGreen), bad: paint(color.FgRed),
+		dim: paint(color.Faint), head: paint(color.Bold), ok: paint(color.FgYellow, color.Bold),
 	}
 }

@@ -15,8 +15,13 @@ type (
 	ink   string
 )
 
-// printf prints; see ink for what may come out.
-func (t *Terminal) printf(format string, args ...any) {
+// printf prints results; see ink for what may come out.
+func (t *Terminal) printf(format string, args ...any) { fmt.Fprintf(t.out, format, shown(args)...) }
+
+// tell prints errors, hints and news: what nobody asked for.
+func (t *Terminal) tell(format string, args ...any) { fmt.Fprintf(t.err, format, shown(args)...) }
+
+func shown(args []any) []any {
 	for i, a := range args {
 		switch a := a.(type) {
 		case string:
@@ -29,5 +34,5 @@ func (t *Terminal) printf(format string, args ...any) {
 			args[i] = vm.Printable([]byte(a.Error()))
 		}
 	}
-	fmt.Fprintf(t.out, format, args...)
+	return args
 }

@@ -28,12 +28,14 @@ func (t *Terminal) interact(ctx context.Context, listen string) error {
 	t.keys = keys
 	line := openLine(keys.editor)
 	defer line.Close()
-	line.SetCompleter(func(text string) []string { return t.complete(ctx, text) })
+	line.SetWordCompleter(func(text string, cursor int) (string, []string, string) {
+		return t.complete(ctx, text, cursor)
+	})
 	history := historyFile()
 	t.loadHistory(line, history)
 	defer saveHistory(line, history)
 	if listen != "" {
-		t.printf("%s\n", t.colors.dim("gdb may join: gdb -ex 'target remote "+listen+"'"))
+		t.tell("%s\n", t.colors.dim("gdb may join: gdb -ex 'target remote "+listen+"'"))
 	}
 	if t.s.Running() {
 		t.printf("%s\n", t.colors.dim("the guest runs; Ctrl-C stops it"))
@@ -109,7 +111,7 @@ func (t *Terminal) beside(ctx context.Context) {
 			t.above(func() {
 				t.showEvent(e)
 				if e.Kind == session.TrapHit && e.Shown {
-					t.printf("%s %s; `report` shows it\n", t.colors.bad("crash:"), e.Crash.Report.Title)
+					t.tell("%s %s; `report` shows it\n", t.colors.bad("crash:"), e.Crash.Report.Title)
 				}
 			})
 			if e.Kind == session.StubGone {

@@ -146,6 +146,12 @@ func TestAPersonAtARealTerminal(t *testing.T) {
 	y.keys(ctrlC)
 	y.until(prompt)
 
+	y.keys("print init_task.tgi\t") // a member
+	y.until("init_task.tgid")
+	y.keys("\r")
+	y.until("\n0")
+	y.until(prompt)
+
 	y.keys("pri") // an event is shown above what is being typed
 	y.until("pri")
 	gdb, err := net.Dial("unix", gdbPort)

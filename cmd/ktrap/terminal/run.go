@@ -14,13 +14,13 @@ import (
 
 func running() []command {
 	return []command{
-		{names: []string{"continue", "c"}, help: "let the guest run until it stops; Ctrl-C stops it", again: true, run: runContinue},
-		{names: []string{"step", "s"}, args: "[N]", help: "go to another source line, into functions", again: true, run: repeat((*Terminal).step)},
-		{names: []string{"next", "n"}, args: "[N]", help: "go to another source line, over functions", again: true, run: repeat((*Terminal).next)},
-		{names: []string{"stepi", "si"}, args: "[N]", help: "execute one instruction", again: true, run: repeat((*Terminal).stepi)},
-		{names: []string{"finish", "fin"}, help: "run until the selected function returns", run: runFinish},
-		{names: []string{"wait"}, args: "[SECONDS]", help: "wait until a running guest stops; after SECONDS stop it", run: runWait},
-		{names: []string{"interrupt"}, help: "stop a running guest", run: runInterrupt},
+		{names: []string{"continue", "c"}, help: "let the guest run until it stops; Ctrl-C stops it", example: "c", again: true, run: runContinue},
+		{names: []string{"step", "s"}, args: "[N]", help: "go to another source line, into functions", example: "step 3", again: true, run: repeat((*Terminal).step)},
+		{names: []string{"next", "n"}, args: "[N]", help: "go to another source line, over functions", example: "n", again: true, run: repeat((*Terminal).next)},
+		{names: []string{"stepi", "si"}, args: "[N]", help: "execute one instruction", example: "si 10", again: true, run: repeat((*Terminal).stepi)},
+		{names: []string{"finish", "fin"}, help: "run until the selected function returns", example: "finish", run: runFinish},
+		{names: []string{"wait"}, args: "[SECONDS]", help: "wait until a running guest stops; after SECONDS stop it", example: "wait 5", run: runWait},
+		{names: []string{"interrupt"}, help: "stop a running guest", example: "interrupt", run: runInterrupt},
 	}
 }
 
@@ -56,7 +56,7 @@ func runFinish(ctx context.Context, t *Terminal, _ string) error {
 	if err != nil {
 		return err
 	}
-	t.showStop(context.WithoutCancel(ctx), stop)
+	t.showStep(context.WithoutCancel(ctx), stop)
 	if value != nil && value.Text != "" {
 		t.printf("%s returned %s\n", value.Func, block(value.Text))
 	}
@@ -115,7 +115,7 @@ func repeat(move func(*Terminal, context.Context) (session.Stop, error)) func(co
 				break
 			}
 		}
-		t.showStop(context.WithoutCancel(ctx), stop)
+		t.showStep(context.WithoutCancel(ctx), stop)
 		return nil
 	}
 }

@@ -26,19 +26,35 @@ func (t *Terminal) showEvent(e session.Event) {
 	case session.TrapHit:
 		t.caught = true
 		if !e.Shown { // else the stop itself shows it
-			t.printf("%s %s\n", t.colors.dim("[logged]"), e.Crash.Report.Title)
+			t.tell("%s %s\n", t.colors.dim("[logged]"), e.Crash.Report.Title)
 		}
 	case session.Reported:
-		t.printf("%s %s\n", t.colors.dim("report:"), e.Path)
+		t.tell("%s %s\n", t.colors.dim("report:"), e.Path)
 	case session.StubGone:
-		t.printf("%s\n", t.colors.bad(fmt.Sprintf("the connection to QEMU is gone: %v", e.Err)))
+		t.tell("%s\n", t.colors.bad(fmt.Sprintf("the connection to QEMU is gone: %v", e.Err)))
+	case session.Modules:
+		t.tell("%s\n", t.colors.dim(e.Text+" loaded"))
+	case session.Ready:
+		t.refused = nil
+		t.tell("%s\n", t.colors.dim(e.Text))
+		for _, b := range t.dbg.Breakpoints() { // they have moved with the kernel
+			t.showBreak(&b)
+		}
 	default:
-		t.printf("%s\n", t.colors.dim(e.Text))
+		t.tell("%s\n", t.colors.dim(e.Text))
+		if e.Err != nil && !t.s.KernelKnown() {
+			t.refuse(e.Err)
+		}
 	}
 }
 
-// showStop prints why the guest stands and where.
-func (t *Terminal) showStop(ctx context.Context, stop session.Stop) {
+// showStop prints why the guest stands, whose stack that is, and where.
+func (t *Terminal) showStop(ctx context.Context, stop session.Stop) { t.showArrival(ctx, stop, true) }
+
+// showStep leaves out what is as it was before the step.
+func (t *Terminal) showStep(ctx context.Context, stop session.Stop) { t.showArrival(ctx, stop, false) }
+
+func (t *Terminal) showArrival(ctx context.Context, stop session.Stop, always bool) {
 	t.drain()
 	t.listed.Line = 0
 	if stop.Crash != nil {
@@ -46,7 +62,7 @@ func (t *Terminal) showStop(ctx context.Context, stop session.Stop) {
 		if err := report.Summary(t.out, stop.Crash.Report, &report.TextOptions{Color: t.colors.on}); err != nil {
 			t.fail(err)
 		}
-		t.printf("%s\n", t.colors.dim("`report` shows all of it; the frame that crashed is selected"))
+		t.tell("%s\n", t.colors.dim("`report` shows all of it; the frame that crashed is selected"))
 		return
 	}
 	l, err := t.dbg.Selected(ctx)
@@ -55,26 +71,62 @@ func (t *Terminal) showStop(ctx context.Context, stop session.Stop) {
 		t.fail(err)
 		return
 	}
-	if hit, err := t.dbg.Hit(ctx); err == nil && hit != nil {
+	hit, _ := t.dbg.Hit(ctx) // without one it is a stop like any other
+	before := t.who
+	t.lookWho(ctx)
+	if hit != nil || always || t.who != before {
+		t.printf("%s %s\n", reason(hit), t.who)
+	}
+	if hit != nil {
 		t.showHit(hit)
 	}
 	t.showLevel(t.dbg.Number(), l)
 	t.showLine(ctx)
 }
 
+// reason says what stopped the guest.
+func reason(h *debug.Hit) string {
+	switch {
+	case h == nil:
+		return "stopped"
+	case h.Watch:
+		return fmt.Sprintf("watchpoint %d", h.ID)
+	case h.Temporary:
+		return fmt.Sprintf("temporary breakpoint %d", h.ID)
+	}
+	return fmt.Sprintf("breakpoint %d", h.ID)
+}
+
+// showHit prints what else there is to a breakpoint or watchpoint.
 func (t *Terminal) showHit(h *debug.Hit) {
 	switch {
 	case h.Watch && h.Old == h.New:
-		t.printf("watchpoint %d: %s was written, the value is the same: %s\n", h.ID, h.Where, block(h.New))
+		t.printf("  %s was written, the value is the same: %s\n", h.Where, block(h.New))
 	case h.Watch:
-		t.printf("watchpoint %d: %s\n  old value = %s\n  new value = %s\n", h.ID, h.Where, block(h.Old), block(h.New))
-	case h.Temporary:
-		t.printf("temporary breakpoint %d, ", h.ID)
-	default:
-		t.printf("breakpoint %d, ", h.ID)
+		t.printf("  %s was written\n  old value = %s\n  new value = %s\n", h.Where, block(h.Old), block(h.New))
 	}
 	if h.Err != nil {
-		t.printf("whose condition cannot be evaluated: %s\n", t.colors.bad(h.Err.Error()))
+		t.printf("  its condition cannot be evaluated: %s\n", t.colors.bad(h.Err.Error()))
+	}
+}
+
+// lookWho remembers whose stack is selected, in the words of a report.
+func (t *Terminal) lookWho(ctx context.Context) {
+	w, err := t.dbg.Who(ctx)
+	if err != nil {
+		t.who = "where nothing can be read"
+		return
+	}
+	cpu := fmt.Sprintf("CPU %d", w.CPU)
+	if w.CPU < 0 {
+		cpu = "not running"
+	}
+	t.who = "on " + cpu
+	if w.Task != nil {
+		t.who = fmt.Sprintf("in %s, pid %d, %s", w.Task.Comm, w.Task.PID, cpu)
+	}
+	if w.Unproven != nil {
+		t.who += "  (" + session.NotProven + ")"
 	}
 }
 

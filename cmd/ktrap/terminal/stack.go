@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,67 +13,31 @@ import (
 
 func stack() []command {
 	return []command{
-		{names: []string{"bt", "backtrace", "where"}, help: "the stack, inlined functions included", run: backtrace},
-		{names: []string{"frame", "f"}, args: "[N]", help: "select a frame", run: selectFrame},
-		{names: []string{"up"}, args: "[N]", help: "select the caller", again: true, run: moveFrame(1)},
-		{names: []string{"down"}, args: "[N]", help: "select the callee", again: true, run: moveFrame(-1)},
-		{names: []string{"cpu", "thread"}, args: "N", help: "select a CPU, as info cpus numbers them", run: selectCPU},
-		{names: []string{"task"}, args: "PID", help: "select a task, running or not", run: selectTask},
+		{names: []string{"bt", "backtrace", "where"}, help: "the stack, inlined functions included", example: "bt", run: backtrace},
+		{names: []string{"frame", "f"}, args: "[N]", help: "select a frame", example: "frame 3", run: selectFrame},
+		{names: []string{"up"}, args: "[N]", help: "select the caller", example: "up", again: true, run: moveFrame(1)},
+		{names: []string{"down"}, args: "[N]", help: "select the callee", example: "down 2", again: true, run: moveFrame(-1)},
+		{names: []string{"cpu", "thread"}, args: "N", help: "select a CPU, as info cpus numbers them", example: "cpu 1", run: selectCPU},
+		{names: []string{"task"}, args: "PID", help: "select a task, running or not", example: "task 1", run: selectTask},
 	}
 }
 
 func backtrace(ctx context.Context, t *Terminal, _ string) error {
 	levels, selected, err := t.dbg.Backtrace(ctx)
-	on := ""
+	frames := make([]report.Frame, len(levels))
 	for i, l := range levels {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if l.Context != on && l.Context != "" {
-			on = l.Context
-			t.printf("%s\n", t.colors.dim("<"+on+">"))
-		}
-		mark := ink("  ")
-		if i == selected {
-			mark = t.colors.ok("=>")
-		}
-		t.printf("%s", mark)
-		t.showLevel(i, l)
+		frames[i] = l.Frame
 	}
-	return err
+	return errors.Join(err, report.Levels(t.out, frames, 0, selected, &report.TextOptions{Color: t.colors.on}))
 }
 
 // showLevel prints one line of a backtrace.
 func (t *Terminal) showLevel(n int, l debug.Level) {
-	t.printf("#%-3d ", n)
-	switch {
-	case l.Kind == report.User:
-		t.printf("%s %#x\n", t.colors.dim("user mode at"), uint64(l.Addr))
-		return
-	case l.Func == "":
-		t.printf("%#x %s\n", uint64(l.Addr), t.colors.dim(l.Note))
-		return
+	f := l.Frame
+	f.Context = ""
+	if err := report.Levels(t.out, []report.Frame{f}, n, -1, &report.TextOptions{Color: t.colors.on}); err != nil {
+		t.fail(err)
 	}
-	t.printf("%s", t.colors.fn(l.Func))
-	if !l.Inlined {
-		t.printf("+%#x/%#x", l.Offset, l.Size)
-	}
-	if l.Module != "" {
-		t.printf(" [%s]", l.Module)
-	}
-	if l.Inlined {
-		t.printf(" %s", t.colors.dim("[inline]"))
-	}
-	if l.File != "" {
-		t.printf(" at %s", t.colors.file(fmt.Sprintf("%s:%d", l.File, l.Line)))
-	}
-	if !l.Reliable {
-		t.printf(" %s", t.colors.dim("(guess)"))
-	}
-	if l.Kind == report.Boundary {
-		t.printf(" %s", t.colors.dim("(interrupted here)"))
-	}
-	t.printf("\n")
 }
 
 func selectFrame(ctx context.Context, t *Terminal, args string) error {
@@ -93,6 +58,13 @@ func (t *Terminal) showSelected(ctx context.Context, l debug.Level) {
 	t.listed.Line = 0
 	t.showLevel(t.dbg.Number(), l)
 	t.showLine(ctx)
+}
+
+// showOther prints whose stack was selected, and its innermost level.
+func (t *Terminal) showOther(ctx context.Context, l debug.Level) {
+	t.lookWho(ctx)
+	t.printf("now %s\n", t.who)
+	t.showSelected(ctx, l)
 }
 
 func moveFrame(by int) func(context.Context, *Terminal, string) error {
@@ -119,7 +91,7 @@ func selectCPU(ctx context.Context, t *Terminal, args string) error {
 	if err != nil {
 		return err
 	}
-	t.showSelected(ctx, l)
+	t.showOther(ctx, l)
 	return nil
 }
 
@@ -132,7 +104,7 @@ func selectTask(ctx context.Context, t *Terminal, args string) error {
 	if err != nil {
 		return err
 	}
-	t.showSelected(ctx, l)
+	t.showOther(ctx, l)
 	return nil
 }
 

@@ -12,11 +12,11 @@ import (
 
 func stops() []command {
 	return []command{
-		{names: []string{"break", "b"}, args: "WHERE [if EXPR]", help: "stop at a function, FILE:LINE or *ADDRESS", run: setBreak(false)},
-		{names: []string{"tbreak", "tb"}, args: "WHERE [if EXPR]", help: "the same, once", run: setBreak(true)},
-		{names: []string{"watch"}, args: "EXPR", help: "stop when its memory is written", run: setWatch},
-		{names: []string{"breakpoints", "bl"}, help: "list breakpoints", run: listBreaks},
-		{names: []string{"delete", "d"}, args: "[N]", help: "delete one breakpoint, or all", run: deleteBreak},
+		{names: []string{"break", "b"}, args: "WHERE [if EXPR]", help: "stop at a function, FILE:LINE or *ADDRESS, where EXPR is true", example: "break vfs_write if count == 3", run: setBreak(false)},
+		{names: []string{"tbreak", "tb"}, args: "WHERE [if EXPR]", help: "stop there once", example: "tbreak fs/open.c:120", run: setBreak(true)},
+		{names: []string{"watch"}, args: "EXPR", help: "stop when the memory of a variable is written", example: "watch init_task.flags", run: setWatch},
+		{names: []string{"breakpoints", "bl"}, help: "list breakpoints", example: "bl", run: listBreaks},
+		{names: []string{"delete", "d"}, args: "[N]", help: "delete one breakpoint, or all", example: "delete 2", run: deleteBreak},
 	}
 }
 
@@ -81,33 +81,67 @@ func deleteBreak(ctx context.Context, t *Terminal, args string) error {
 	return t.dbg.Delete(ctx, id)
 }
 
+// showBreak says what was set and where: on one line where there is one place.
 func (t *Terminal) showBreak(b *debug.Breakpoint) {
-	kind := "breakpoint"
+	kind, more := "breakpoint", ""
 	switch {
 	case b.Watch:
 		kind = "watchpoint"
 	case b.Temporary:
 		kind = "temporary breakpoint"
 	}
-	t.printf("%s %d: %s", kind, b.ID, b.Where)
-	for i, a := range b.Addrs {
-		if i == maxPlaces {
-			t.printf(" and %d more places", len(b.Addrs)-i)
-			break
-		}
-		t.printf(" at %s", t.colors.dim(a.String()))
-		if name := t.dbg.Symbol(a); name != b.Where {
-			t.printf(" %s", t.colors.fn(name))
-		}
-	}
 	if b.Condition != "" {
-		t.printf(" if %s", b.Condition)
+		more = " if " + b.Condition
 	}
-	if b.Hits > 0 {
-		t.printf(" (hit %d times)", b.Hits)
+	switch {
+	case b.Hits == 1:
+		more += ", hit once"
+	case b.Hits > 1:
+		more += fmt.Sprintf(", hit %d times", b.Hits)
 	}
-	t.printf("\n")
+	t.printf("%s %d", kind, b.ID)
+	switch {
+	case b.Pending && t.s.KernelKnown():
+		t.printf(" at %s%s, which this kernel does not have\n", b.Where, more)
+	case b.Pending:
+		t.printf(" at %s%s, pending: it is set when the kernel is mapped\n", b.Where, more)
+	case b.Watch:
+		t.printf(" on %s, %d bytes at %s%s\n", b.Where, b.Size, b.Addrs[0].String(), more)
+	case len(b.Addrs) == 1:
+		t.printf(" at %s%s\n", t.place(b, 0), more)
+	default:
+		t.printf(" at %s%s, %d places:\n", b.Where, more, len(b.Addrs))
+		for i := range b.Addrs[:min(len(b.Addrs), maxPlaces)] {
+			t.printf("  %s\n", t.place(b, i))
+		}
+		if rest := len(b.Addrs) - maxPlaces; rest > 0 {
+			t.printf("  and %d more\n", rest)
+		}
+	}
 }
 
 // maxPlaces is how many places of one breakpoint are shown.
-const maxPlaces = 4
+const maxPlaces = 8
+
+// place is one place of a breakpoint: function, source line, address.
+func (t *Terminal) place(b *debug.Breakpoint, i int) ink {
+	l, at := b.Places[i], ink(b.Addrs[i].String())
+	if l.Func == "" {
+		return at
+	}
+	name := l.Func
+	switch {
+	case l.Inlined:
+		name += " (inlined)"
+	case l.Off != 0:
+		name += fmt.Sprintf("+%#x", l.Off)
+	}
+	if l.Module != "" {
+		name += " [" + l.Module + "]"
+	}
+	out := t.colors.fn(name)
+	if l.File != "" {
+		out += "  " + t.colors.file(fmt.Sprintf("%s:%d", l.File, l.Line))
+	}
+	return out + "  " + t.colors.dim(string(at))
+}

@@ -30,22 +30,27 @@ type Options struct {
 	Execute []string  // run these commands, then end
 	Listen  string    // where gdb may connect, for the greeting
 	Out     io.Writer // nil: standard output
+	Err     io.Writer // errors and news; nil: standard error, or where a person reads the rest
 	In      io.Reader // nil: standard input; anything but a terminal is a script
 }
 
 // Terminal is one person at one session.
 type Terminal struct {
-	in     io.Reader
-	out    io.Writer
-	colors palette
-	dbg    *debug.Debugger
-	s      *session.Session
-	person bool      // somebody types, as opposed to -e and pipes
-	keys   *keyboard // of the person
-	last   string    // repeated by an empty line
-	quit   bool
-	caught bool // a crash was caught
-	events <-chan session.Event
+	in      io.Reader
+	out     io.Writer // what was asked for
+	err     io.Writer // errors, hints and news
+	colors  palette
+	dbg     *debug.Debugger
+	s       *session.Session
+	person  bool      // somebody types, as opposed to -e and pipes
+	keys    *keyboard // of the person
+	last    string    // repeated by an empty line
+	quit    bool
+	caught  bool   // a crash was caught
+	who     string // whose stack is selected, as last shown: in sh, pid 1, CPU 0
+	refused error  // why no kernel is known although the guest has booted
+	giveUp  func() // ends the commands of a batch
+	events  <-chan session.Event
 
 	examined addr.Addr        // where x goes on
 	listed   symbols.Location // where list goes on; the zero value: at the selection
@@ -66,12 +71,18 @@ func Run(ctx context.Context, s *session.Session, o *Options) error {
 	}
 	t := &Terminal{in: o.In, out: o.Out, s: s, dbg: debug.New(s)}
 	t.person = len(o.Execute) == 0 && o.In == nil && o.Out == nil && isTerminal(os.Stdin) && isTerminal(os.Stdout)
-	t.colors = newPalette(!color.NoColor && o.Out == nil && isTerminal(os.Stdout))
+	t.colors = newPalette(!color.NoColor && o.Out == nil && isTerminal(os.Stdout) && (t.person || isTerminal(os.Stderr)))
 	if t.in == nil {
 		t.in = os.Stdin
 	}
 	if t.out == nil {
 		t.out = os.Stdout
+	}
+	if t.err = o.Err; t.err == nil {
+		t.err = os.Stderr
+		if t.person {
+			t.err = t.out
+		}
 	}
 	events, unsubscribe := s.Subscribe()
 	defer unsubscribe()
@@ -135,15 +146,26 @@ func splitFormat(name, args string) (string, string) {
 	return name, args
 }
 
+// refuse is told that the running kernel is not to be known: for a batch that is
+// the end.
+func (t *Terminal) refuse(err error) {
+	t.refused = err
+	if t.giveUp != nil {
+		t.giveUp()
+	}
+}
+
 // fail shows an error, with what to do about it where that is known.
 func (t *Terminal) fail(err error) {
-	t.printf("%s\n", t.colors.bad(err.Error()))
+	t.tell("%s\n", t.colors.bad(err.Error()))
 	switch {
 	case errors.Is(err, rsp.ErrRunning):
-		t.printf("%s\n", t.colors.dim("`wait` waits until it stops, `interrupt` stops it"))
+		t.tell("%s\n", t.colors.dim("`wait` waits until it stops, `interrupt` stops it"))
+	case errors.Is(err, session.ErrNoKernel) && t.refused != nil:
+		t.tell("%s\n", t.colors.dim(t.refused.Error()))
 	case errors.Is(err, session.ErrNoKernel):
-		t.printf("%s\n", t.colors.dim("`continue` lets it boot; the traps are armed by themselves"))
+		t.tell("%s\n", t.colors.dim("`continue` lets it boot; the traps are armed by themselves"))
 	case errors.Is(err, symbols.ErrNoSource):
-		t.printf("%s\n", t.colors.dim("--source-dir or --substitute-path say where sources are; `ktrap lab source` fetches those of a lab kernel"))
+		t.tell("%s\n", t.colors.dim("--source-dir or --substitute-path say where sources are; `ktrap lab source` fetches those of a lab kernel"))
 	}
 }

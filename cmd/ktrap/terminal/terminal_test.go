@@ -55,6 +55,11 @@ func TestNoTwoCommandsShareAName(t *testing.T) {
 			if c.help == "" || c.run == nil {
 				t.Errorf("%s has no help or does nothing", c.names[0])
 			}
+			word, _, _ := strings.Cut(c.example, " ")
+			word, _, _ = strings.Cut(word, "/")
+			if meant, err := find(word); err != nil || meant.names[0] != c.names[0] {
+				t.Errorf("the example of %s is of another command: %q", c.names[0], c.example)
+			}
 		}
 	}
 }

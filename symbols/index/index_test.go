@@ -14,10 +14,10 @@ var testID = Identity{1, 2, 3}
 func small(tb testing.TB) []byte {
 	tb.Helper()
 	s := NewStrings()
-	a := NewUnit(s, "/build")
-	file, header := a.File("/build/a.c"), a.File("/build/include/a.h")
-	outer := a.Scope(0, a.Name("outer"), Place{})
-	inlined := a.Scope(outer, a.Name("inlined"), Place{file, 12, 3})
+	a := NewUnit(s.Add("/build"))
+	file, header := a.File(s.Add("/build/a.c")), a.File(s.Add("/build/include/a.h"))
+	outer := a.Scope(0, a.Name(s.Add("outer")), Place{})
+	inlined := a.Scope(outer, a.Name(s.Add("inlined")), Place{file, 12, 3})
 	a.Row(0x1000, outer, Place{file, 10, 1})
 	a.Row(0x1004, inlined, Place{header, 5, 2})
 	a.Row(0x1005, inlined, Place{header, 5, 2}) // nothing new
@@ -27,8 +27,8 @@ func small(tb testing.TB) []byte {
 		a.Row(0x3000+8*n, outer, Place{file, uint32(100 + n%7), 0})
 	}
 	a.End(0x4000)
-	b := NewUnit(s, "/other")
-	b.Row(0x2000, 0, Place{b.File("/other/entry.S"), 7, 0}) // assembly: no function
+	b := NewUnit(s.Add("/other"))
+	b.Row(0x2000, 0, Place{b.File(s.Add("/other/entry.S")), 7, 0}) // assembly: no function
 	b.End(0x2008)
 	data, err := Build(testID, s, []*Unit{a, b})
 	if err != nil {

@@ -21,13 +21,12 @@ type Scope uint32
 // Unit collects what one compile unit has. Rows come in the order of addresses.
 // It is filled by one goroutine.
 type Unit struct {
-	strings *Strings
-	dir     uint32
-	names   []uint32
-	files   []uint32
-	scopes  []byte
-	rows    []byte
-	blocks  []block
+	dir    uint32
+	names  []uint32
+	files  []uint32
+	scopes []byte
+	rows   []byte
+	blocks []block
 
 	open  bool // a block is being filled
 	last  int  // where it starts in rows, with the number of its rows
@@ -49,19 +48,17 @@ type row struct {
 }
 
 // NewUnit makes a unit whose compiler ran in dir.
-func NewUnit(s *Strings, dir string) *Unit {
-	return &Unit{strings: s, dir: s.offset(dir)}
-}
+func NewUnit(dir Text) *Unit { return &Unit{dir: uint32(dir)} }
 
 // Name gives a number to the name of a function.
-func (u *Unit) Name(name string) uint32 {
-	u.names = append(u.names, u.strings.offset(name))
+func (u *Unit) Name(name Text) uint32 {
+	u.names = append(u.names, uint32(name))
 	return uint32(len(u.names) - 1)
 }
 
 // File gives a number to the path of a source file; never 0, which is none.
-func (u *Unit) File(path string) uint32 {
-	u.files = append(u.files, u.strings.offset(path))
+func (u *Unit) File(path Text) uint32 {
+	u.files = append(u.files, uint32(path))
 	return uint32(len(u.files))
 }
 
@@ -149,21 +146,24 @@ func (u *Unit) append(r row) {
 	u.state = r
 }
 
+// Text is a string of [Strings]; the zero value is "".
+type Text uint32
+
 // Strings gives every string an offset. It is safe for concurrent use: units are
 // filled side by side.
 type Strings struct {
 	mu   sync.Mutex // one string is added or found at a time, by any of the fillers
-	offs map[string]uint32
+	offs map[string]Text
 	data []byte
 }
 
 // NewStrings makes an empty table.
 func NewStrings() *Strings {
-	return &Strings{offs: map[string]uint32{"": 0}, data: []byte{0}}
+	return &Strings{offs: map[string]Text{"": 0}, data: []byte{0}}
 }
 
-// offset finds or adds a string: its length and its bytes.
-func (s *Strings) offset(text string) uint32 {
+// Add finds or adds a string: its length and its bytes.
+func (s *Strings) Add(text string) Text {
 	if len(text) > maxString {
 		text = text[:maxString]
 	}
@@ -172,7 +172,7 @@ func (s *Strings) offset(text string) uint32 {
 	if off, ok := s.offs[text]; ok {
 		return off
 	}
-	off := uint32(len(s.data))
+	off := Text(len(s.data))
 	s.data = binary.AppendUvarint(s.data, uint64(len(text)))
 	s.data = append(s.data, text...)
 	s.offs[text] = off

@@ -68,7 +68,7 @@ func (s *search) unit(i *Info, h dwarfx.Header) {
 	}
 	files := map[uint32]string{}
 	for n, f := range head.files {
-		if lastElement(f.name) != s.base {
+		if lastElement(root.Text(f.name)) != s.base {
 			continue
 		}
 		p := head.path(uint64(n), root.CompDir)

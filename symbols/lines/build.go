@@ -51,7 +51,7 @@ type builder struct {
 
 // work takes units until there are none left.
 func (b *builder) work(ctx context.Context) error {
-	c := newCollector()
+	c := newCollector(b.strings)
 	for {
 		n := int(b.next.Add(1)) - 1
 		if n >= len(b.headers) {
@@ -63,11 +63,11 @@ func (b *builder) work(ctx context.Context) error {
 		h := b.headers[n]
 		spans := b.spans[h.Off]
 		if len(spans) == 0 {
-			b.units[n] = index.NewUnit(b.strings, "")
+			b.units[n] = index.NewUnit(0)
 			continue
 		}
 		var err error
-		if b.units[n], err = c.collect(b.Info, h, b.strings, spans); err != nil {
+		if b.units[n], err = c.collect(b.Info, h, spans); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,9 @@ type collector struct {
 	out   *index.Unit
 	table *table
 
+	strings *index.Strings
+	known   map[uint64]index.Text // offset in .debug_str -> string
+
 	names  map[uint64]uint32 // origin -> number of the name
 	files  map[uint32]uint32 // file of the unit -> number of its path
 	scopes []stretch         // the number is the scope: later ones win
@@ -36,13 +39,13 @@ type outer struct {
 	ranges []dwarfx.Range
 }
 
-func newCollector() *collector {
-	return &collector{names: map[uint64]uint32{}, files: map[uint32]uint32{}}
+func newCollector(s *index.Strings) *collector {
+	return &collector{strings: s, known: map[uint64]index.Text{}, names: map[uint64]uint32{}, files: map[uint32]uint32{}}
 }
 
 // collect fills an index unit with what is known of the addresses in spans,
 // which are sorted and disjoint.
-func (c *collector) collect(i *Info, h dwarfx.Header, s *index.Strings, spans []dwarfx.Range) (*index.Unit, error) {
+func (c *collector) collect(i *Info, h dwarfx.Header, spans []dwarfx.Range) (*index.Unit, error) {
 	// Not unitAt: what the index has is not kept twice.
 	opened, err := dwarfx.OpenUnitIn(&i.sec, h, &c.abbrevs)
 	if err != nil {
@@ -54,7 +57,7 @@ func (c *collector) collect(i *Info, h dwarfx.Header, s *index.Strings, spans []
 	c.rows = c.table.rows
 	c.lines = c.table.changes(c.lines[:0])
 	c.unit = &unit{info: i, Unit: opened}
-	c.out = index.NewUnit(s, c.CompDir)
+	c.out = index.NewUnit(c.strings.Add(c.CompDir))
 	c.scopes, c.err = c.scopes[:0], nil
 	clear(c.names)
 	clear(c.files)
@@ -145,14 +148,29 @@ func (c *collector) scope(parent index.Scope, e *dwarfx.Entry, ranges []dwarfx.R
 func (c *collector) nameOf(e *dwarfx.Entry) uint32 {
 	off, ok := c.Ref(e.Origin)
 	if !ok || e.Linkage.Present() || e.Name.Present() {
-		return c.out.Name(c.name(e))
+		return c.out.Name(c.textOf(e))
 	}
 	n, ok := c.names[off]
 	if !ok {
-		n = c.out.Name(c.name(e))
+		n = c.out.Name(c.textOf(e))
 		c.names[off] = n
 	}
 	return n
+}
+
+// textOf gives the name of a function. Those of headers are in many units, and
+// one string in the file.
+func (c *collector) textOf(e *dwarfx.Entry) index.Text {
+	in, name := c.named(e)
+	if name.Form != dwarfx.FormStrp {
+		return c.strings.Add(in.String(name))
+	}
+	text, ok := c.known[name.U]
+	if !ok {
+		text = c.strings.Add(in.String(name))
+		c.known[name.U] = text
+	}
+	return text
 }
 
 // placeOf is what place says of a row, with numbers.
@@ -163,7 +181,7 @@ func (c *collector) placeOf(r row) index.Place {
 	n, ok := c.files[r.file]
 	if !ok {
 		if path := c.table.path(uint64(r.file), c.CompDir); path != "" {
-			n = c.out.File(path)
+			n = c.out.File(c.strings.Add(path))
 		}
 		c.files[r.file] = n
 	}

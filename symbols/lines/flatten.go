@@ -19,9 +19,7 @@ type stretch struct {
 // address the highest number has it. The result is disjoint. It takes the list
 // apart.
 func flatten(list []stretch) []stretch {
-	slices.SortFunc(list, func(a, b stretch) int {
-		return cmp.Or(cmp.Compare(a.Low, b.Low), cmp.Compare(a.id, b.id))
-	})
+	slices.SortFunc(list, compareStretches)
 	if disjoint(list) {
 		return list
 	}
@@ -53,6 +51,13 @@ func flatten(list []stretch) []stretch {
 		pos = end
 	}
 	return out
+}
+
+func compareStretches(a, b stretch) int {
+	if a.Low != b.Low {
+		return cmp.Compare(a.Low, b.Low)
+	}
+	return cmp.Compare(a.id, b.id)
 }
 
 func disjoint(list []stretch) bool {

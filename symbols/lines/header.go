@@ -12,18 +12,19 @@ type header struct {
 	minInst    uint64
 	defaultIs  bool
 	lineBase   int64
-	lineRange  uint64
+	lineRange  uint32
 	opcodeBase uint8
 	opcodeLen  []byte
-	dirs       [][]byte
+	dirs       []file
 	files      []file
 	program    dwarfx.Buf
+	unit       *dwarfx.Unit // to look names up in
 }
 
-// file is one entry of the file table. The name stays in the mapped section:
-// most are never asked for.
+// file is one entry of the file table or, without dir, of that of directories.
+// The name is not looked up: most are never asked for.
 type file struct {
-	name []byte
+	name dwarfx.Value
 	dir  uint64
 }
 
@@ -36,7 +37,7 @@ const (
 // readHeader decodes the header of the line program of a unit.
 func readHeader(u *dwarfx.Unit) (*header, error) {
 	b := dwarfx.NewBuf(".debug_line", u.Sec.Line, u.StmtList)
-	h := &header{}
+	h := &header{unit: u}
 	n, dwarf64 := b.InitialLength()
 	b.Limit(n)
 	h.Encoding = dwarfx.Encoding{Version: b.U16(), AddrSize: u.AddrSize, DWARF64: dwarf64}
@@ -55,13 +56,13 @@ func readHeader(u *dwarfx.Unit) (*header, error) {
 	}
 	h.defaultIs = b.U8() != 0
 	h.lineBase = int64(int8(b.U8()))
-	h.lineRange = uint64(b.U8())
+	h.lineRange = uint32(b.U8())
 	h.opcodeBase = b.U8()
 	if h.opcodeBase > 0 {
 		h.opcodeLen = b.Bytes(uint64(h.opcodeBase) - 1)
 	}
 	if h.Version >= 5 {
-		h.readTables5(&b, u)
+		h.dirs, h.files = h.readEntries(&b), h.readEntries(&b)
 	} else {
 		h.readTables4(&b)
 	}
@@ -73,13 +74,14 @@ func readHeader(u *dwarfx.Unit) (*header, error) {
 // readTables4 reads the tables of DWARF 2 to 4, where index 0 is not written:
 // it means the directory of the compilation.
 func (h *header) readTables4(b *dwarfx.Buf) {
-	h.dirs = append(h.dirs, nil)
+	text := func(s []byte) dwarfx.Value { return dwarfx.Value{Form: dwarfx.FormString, Raw: s} }
+	h.dirs = append(h.dirs, file{})
 	for {
 		s := b.CString()
 		if len(s) == 0 {
 			break
 		}
-		h.dirs = append(h.dirs, s)
+		h.dirs = append(h.dirs, file{name: text(s)})
 	}
 	h.files = append(h.files, file{})
 	for {
@@ -87,21 +89,14 @@ func (h *header) readTables4(b *dwarfx.Buf) {
 		if len(s) == 0 {
 			return
 		}
-		h.files = append(h.files, file{s, b.Uleb()})
+		h.files = append(h.files, file{text(s), b.Uleb()})
 		b.Uleb() // time
 		b.Uleb() // size
 	}
 }
 
-func (h *header) readTables5(b *dwarfx.Buf, u *dwarfx.Unit) {
-	for _, f := range h.readEntries(b, u) {
-		h.dirs = append(h.dirs, f.name)
-	}
-	h.files = h.readEntries(b, u)
-}
-
 // readEntries reads one self-describing table of DWARF 5.
-func (h *header) readEntries(b *dwarfx.Buf, u *dwarfx.Unit) []file {
+func (h *header) readEntries(b *dwarfx.Buf) []file {
 	formats := make([]dwarfx.AttrSpec, b.U8())
 	for i := range formats {
 		formats[i] = dwarfx.AttrSpec{Attr: dwarfx.Attr(b.Uleb()), Form: dwarfx.Form(b.Uleb())}
@@ -118,7 +113,7 @@ func (h *header) readEntries(b *dwarfx.Buf, u *dwarfx.Unit) []file {
 			v := b.Value(s, h.Encoding)
 			switch s.Attr {
 			case lnctPath:
-				f.name = u.Text(v)
+				f.name = v
 			case lnctDirIndex:
 				f.dir = v.U
 			}
@@ -134,16 +129,19 @@ func (h *header) readEntries(b *dwarfx.Buf, u *dwarfx.Unit) []file {
 // path gives the path of a file of the table, made absolute as far as the file
 // allows with the directory of the compilation.
 func (h *header) path(n uint64, compDir string) string {
-	if n >= uint64(len(h.files)) || len(h.files[n].name) == 0 {
+	if n >= uint64(len(h.files)) {
 		return ""
 	}
 	f := h.files[n]
-	name, dir := string(f.name), ""
+	name, dir := h.unit.String(f.name), ""
+	if name == "" {
+		return ""
+	}
 	if path.IsAbs(name) {
 		return path.Clean(name)
 	}
 	if f.dir < uint64(len(h.dirs)) {
-		dir = string(h.dirs[f.dir])
+		dir = h.unit.String(h.dirs[f.dir].name)
 	}
 	// Directory 0 of DWARF 5 is the compilation's own; others are relative to it.
 	if path.IsAbs(dir) || h.Version >= 5 && f.dir == 0 {

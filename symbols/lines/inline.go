@@ -96,25 +96,32 @@ func (w *walker) push(e dwarfx.Entry, depth int) {
 	}
 }
 
-// name gives the name of a subprogram or inlined call: the linkage name if there
-// is one, else the source name, both looked up through abstract origins.
+// name gives the name of a subprogram or inlined call.
 func (u *unit) name(e *dwarfx.Entry) string {
-	name := ""
+	u, name := u.named(e)
+	return u.String(name)
+}
+
+// named finds the name of a subprogram or inlined call and the unit to look it up
+// in: the linkage name if there is one, else the source name, both through
+// abstract origins.
+func (u *unit) named(e *dwarfx.Entry) (in *unit, name dwarfx.Value) {
+	in = u
 	var origin dwarfx.Entry
 	for range maxOrigins {
-		if s := u.String(e.Linkage); s != "" {
-			return s
+		if e.Linkage.Present() {
+			return u, e.Linkage
 		}
-		if name == "" {
-			name = u.String(e.Name)
+		if !name.Present() {
+			in, name = u, e.Name
 		}
-		var ok bool
-		if u, ok = u.origin(e, &origin); !ok {
+		next, ok := u.origin(e, &origin)
+		if !ok {
 			break
 		}
-		e = &origin
+		u, e = next, &origin
 	}
-	return name
+	return in, name
 }
 
 // origin reads the entry that e refers to into origin, which may be e; false

@@ -1,6 +1,10 @@
 package lines
 
-import "ktrap/symbols/dwarfx"
+import (
+	"slices"
+
+	"ktrap/symbols/dwarfx"
+)
 
 // Standard and extended opcodes of line programs.
 const (
@@ -39,7 +43,7 @@ type machine struct {
 // run executes the whole program. The rows of damaged programs are kept as far
 // as they are sound. Rows are put into buf as far as it reaches.
 func (h *header) run(buf []row) ([]sequence, []row, error) {
-	m := &machine{header: h, b: h.program, rows: buf[:0]}
+	m := &machine{header: h, b: h.program, rows: slices.Grow(buf[:0], h.program.Len()/4)}
 	m.reset()
 	if h.lineRange == 0 || h.opcodeBase == 0 {
 		m.b.Fail("line range %d, opcode base %d", h.lineRange, h.opcodeBase)
@@ -61,9 +65,10 @@ func (h *header) run(buf []row) ([]sequence, []row, error) {
 func (m *machine) reset() { m.state = row{file: 1, line: 1, stmt: m.defaultIs} }
 
 func (m *machine) special(op uint8) {
-	adjusted := uint64(op - m.opcodeBase)
-	m.state.addr += adjusted / m.lineRange * m.minInst
-	m.advanceLine(m.lineBase + int64(adjusted%m.lineRange))
+	adjusted := uint32(op - m.opcodeBase)
+	steps := adjusted / m.lineRange
+	m.state.addr += uint64(steps) * m.minInst
+	m.advanceLine(m.lineBase + int64(adjusted-steps*m.lineRange))
 	m.emit()
 }
 
@@ -84,7 +89,7 @@ func (m *machine) standard(op uint8) {
 	case lnsNegateStmt:
 		m.state.stmt = !m.state.stmt
 	case lnsConstAddPC:
-		m.state.addr += uint64(255-m.opcodeBase) / m.lineRange * m.minInst
+		m.state.addr += uint64(uint32(255-m.opcodeBase)/m.lineRange) * m.minInst
 	case lnsFixedAdvancePC:
 		m.state.addr += uint64(m.b.U16())
 	default:

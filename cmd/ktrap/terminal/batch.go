@@ -67,6 +67,9 @@ func (t *Terminal) greet(ctx context.Context) {
 	switch k, err := t.dbg.Kernel(ctx); {
 	case err == nil:
 		t.tell("%s\n", t.colors.dim(fmt.Sprintf("Linux %s, vmlinux %s", k.Release, k.Vmlinux)))
+		if k.Unproven != nil {
+			t.tell("%s\n", t.colors.bad(k.Unproven.Error()))
+		}
 	case errors.Is(err, session.ErrNoKernel):
 		t.tell("%s\n", t.colors.dim("no kernel is mapped yet: `continue` lets it boot, `break` FUNCTION waits for it"))
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 type attachCmd struct {
-	Vmlinux string `arg:"" optional:"" help:"The kernel's vmlinux; left out: ./vmlinux, beside QEMU's -kernel, the debug folders of distributions; always proven by build-id."`
+	Vmlinux string `arg:"" optional:"" type:"existingfile" help:"The kernel's vmlinux; left out: ./vmlinux, beside QEMU's -kernel, the debug folders of distributions; always proven by build-id."`
 	connectFlags
 	symbolFlags
 	trapFlags
@@ -20,11 +20,14 @@ type attachCmd struct {
 // Help is the long text of `ktrap attach --help`.
 func (*attachCmd) Help() string {
 	return `Examples:
+
   qemu-system-x86_64 -s ... &  ktrap attach vmlinux
   ktrap attach --stub unix:/tmp/gdb.sock --on warn=log
   ktrap attach -e bt -e 'print init_task.comm'
   echo dmesg | ktrap attach
+
 While the terminal is open, a stock gdb may join: gdb -ex 'target remote :1235'
+
 Commands: docs/terminal.md, or help in the terminal. With -e or a pipe the exit status
 is 1 if a command failed, 3 if a crash was caught.`
 }
@@ -36,19 +39,22 @@ func (c *attachCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer done()
-	o.Stub, o.Listen, o.Vmlinux = c.Stub, c.Listen, c.Vmlinux
+	o.Stub, o.Listen, o.Vmlinux = string(c.Stub), string(c.Listen), c.Vmlinux
 	ctx, open, stop := interruptibleUntil(ctx)
 	defer stop()
-	return session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
+	var r refusal
+	o.OnEvent = r.hear
+	err = session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		open()
-		return openTerminal(ctx, s, c.Execute, c.Listen)
+		return openTerminal(ctx, s, c.Execute)
 	})
+	return r.or(err)
 }
 
 // openTerminal runs a terminal and gives its end an exit status: a person who
 // leaves is always done.
-func openTerminal(ctx context.Context, s *session.Session, execute []string, listen string) error {
-	err := terminal.Run(ctx, s, &terminal.Options{Execute: execute, Listen: listen})
+func openTerminal(ctx context.Context, s *session.Session, execute []string) error {
+	err := terminal.Run(ctx, s, &terminal.Options{Execute: execute, Listen: s.ListenAddr()})
 	switch {
 	case errors.Is(err, terminal.ErrFailed):
 		return &exitError{Status: exitFailed}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fatih/color"
@@ -13,11 +15,13 @@ import (
 	"ktrap/session"
 	"ktrap/session/report"
 	"ktrap/session/repro"
+	"ktrap/session/vm"
+	"ktrap/testdata/crashme"
 )
 
 type labDemoCmd struct {
-	Series string `arg:"" default:"6.1" optional:"" help:"Kernel series."`
-	Crash  string `default:"null" help:"What goes wrong; cat /proc/crashme in the guest lists the keywords."`
+	Series string    `arg:"" default:"6.1" optional:"" help:"Kernel series."`
+	Crash  crashName `default:"null" placeholder:"WHAT" help:"What goes wrong (default null): bug, warn, gpf, div, panic, stackoverflow, ...; a wrong word lists all. Some need a kernel that is built to notice."`
 	symbolFlags
 }
 
@@ -57,34 +61,49 @@ func (c *labDemoCmd) Run(ctx context.Context, log *slog.Logger) error {
 			progress("%s", e.Text)
 		}
 	}
-	r := &repro.Reproducer{Name: c.Crash, Command: "echo " + c.Crash + " > /proc/crashme"}
+	r := &repro.Reproducer{Name: "the crash " + string(c.Crash), Command: "echo " + string(c.Crash) + " > /proc/crashme"}
 	var res repro.Result
 	err = session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		res = repro.Attempt(ctx, s, r, &repro.Options{
-			Guest: m.guestOptions(v), Timeout: time.Minute, Say: func(s string) { progress("%s", s) },
+			Guest: m.guestOptions(v), Timeout: time.Minute, Wait: flags.bootTimeout(), Say: func(s string) { progress("%s", s) },
 		})
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
+	case res.Verdict == repro.Infra:
+		return &exitError{exitInfra, withConsole(res.Err, o.Console)}
+	case res.Verdict == repro.Cancelled:
+		return errors.New("interrupted")
 	case res.Crash == nil:
-		return &exitError{exitInfra, errors.Join(fmt.Errorf("the demo's crash was not caught: %s", res.Verdict), res.Err)}
+		return fmt.Errorf("%s: the guest %s; Linux %s may not be built to notice that", c.Crash, res.Verdict, m.lab.Release)
 	}
 	progress("stopped at the fault %v after the boot began", time.Since(began).Round(time.Millisecond))
 	fmt.Println()
 	if err := report.Text(os.Stdout, res.Crash.Report, &report.TextOptions{Color: !color.NoColor, Source: true}); err != nil {
 		return err
 	}
-	fmt.Print(demoEpilogue)
+	fmt.Printf(demoEpilogue, vm.ShellLine(os.Args[:1]), c.Series)
 	return nil
 }
 
 const demoEpilogue = `
 To look around in such a crash yourself:
 
-  bin/ktrap boot --lab 6.1                      boot the same kernel with ktrap's terminal
-  gdb -ex 'target remote localhost:1235'        attach stock gdb to it, no set-up needed
-  bin/ktrap repro --lab 6.1 'echo bug > /proc/crashme'
-  bin/ktrap attach vmlinux                      your own kernel, QEMU started with -s
+  %[1]s boot --lab %[2]s                      the same kernel with ktrap's terminal
+  gdb -ex 'target remote localhost:1235'        stock gdb beside it, no set-up needed
+  %[1]s repro --lab %[2]s 'echo bug > /proc/crashme'
+  %[1]s attach vmlinux                      your own kernel, QEMU started with -s
 `
+
+// crashName is what the lab's crash module can be told to do.
+type crashName string
+
+// Validate refuses a word that the module does not know; kong calls it.
+func (c crashName) Validate() error {
+	if names := crashme.Keywords(); !slices.Contains(names, string(c)) {
+		return fmt.Errorf("%q is no crash, want one of %s", c, strings.Join(names, " "))
+	}
+	return nil
+}

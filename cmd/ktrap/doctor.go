@@ -3,27 +3,31 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
-	"time"
+	"strings"
 
-	"ktrap/rsp"
 	"ktrap/session/lab"
+	"ktrap/session/vm"
 	"ktrap/symbols"
 )
 
 type doctorCmd struct {
-	Vmlinux string `arg:"" optional:"" help:"A vmlinux to look at."`
-	Stub    string `default:"${stub}" placeholder:"ADDR" help:"A stub to look at (default localhost:1234)."`
-	Format  string `enum:"text,json" default:"text" help:"text or json."`
+	Vmlinux string  `arg:"" optional:"" type:"existingfile" help:"A vmlinux to look at; compared with the guest, if there is one."`
+	Stub    address `default:"${stub}" placeholder:"ADDR" help:"A stub to look at (default localhost:1234)."`
+	Format  string  `enum:"text,json" default:"text" help:"text or json."`
 }
 
 // Help is the long text of `ktrap doctor --help`.
 func (*doctorCmd) Help() string {
-	return `Exit status 1 if something is wrong that ktrap needs.
+	return `Looks at this host, at the lab, at VMLINUX, and at the guest behind the stub: does it
+answer, and is VMLINUX its kernel's? A guest that runs stands for a moment and runs on.
+Exit status 1 if something is missing or wrong.
+
 Examples:
+
   ktrap doctor
   ktrap doctor vmlinux --stub localhost:1234`
 }
@@ -42,7 +46,7 @@ func (c *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Vmlinux != "" {
 		list = append(list, vmlinuxFindings(c.Vmlinux)...)
 	}
-	list = append(list, stubFinding(ctx, c.Stub, log))
+	list = append(list, guestFindings(ctx, string(c.Stub), c.Vmlinux, log)...)
 	bad := false
 	for _, f := range list {
 		bad = bad || f.State == "missing" || f.State == "wrong"
@@ -53,16 +57,22 @@ func (c *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 		}
 	} else {
 		for _, f := range list {
-			fmt.Printf("%-8s %-22s %s\n", f.State, f.What, f.Detail)
-			if f.Do != "" {
-				fmt.Printf("%31s -> %s\n", "", f.Do)
-			}
+			f.print(os.Stdout)
 		}
 	}
 	if bad {
 		return &exitError{Status: exitFailed}
 	}
 	return nil
+}
+
+// print writes a finding as one line, what has more of them below its column.
+func (f *finding) print(w io.Writer) {
+	detail := strings.ReplaceAll(vm.Printable([]byte(f.Detail)), "\n", fmt.Sprintf("\n%31s ", ""))
+	fmt.Fprintf(w, "%-8s %-22s %s\n", f.State, f.What, detail)
+	if f.Do != "" {
+		fmt.Fprintf(w, "%31s -> %s\n", "", f.Do)
+	}
 }
 
 func hostFindings() []finding {
@@ -73,14 +83,14 @@ func hostFindings() []finding {
 		if ok {
 			f.Detail = path
 		} else {
-			f.State, f.Detail, f.Do = "missing", r.Why, "apt-get install "+r.Package
+			f.State, f.Detail, f.Do = "missing", r.Why, "ktrap lab install, or apt-get install "+r.Package
 		}
 		out = append(out, f)
 	}
-	kvm := finding{What: "/dev/kvm", State: "note", Detail: "not there: QEMU emulates (TCG), which is slow but works"}
+	kvm := finding{What: "/dev/kvm", State: "note", Detail: "cannot be opened: guests are emulated (TCG), slow but complete"}
 	if f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err == nil {
 		f.Close()
-		kvm.Detail = "can be opened; ktrap uses it only with KTRAP_ACCEL=kvm"
+		kvm.Detail = "can be opened; guests that ktrap starts use it only with KTRAP_ACCEL=kvm"
 	}
 	return append(out, kvm)
 }
@@ -99,9 +109,9 @@ func labFindings(ctx context.Context, log *slog.Logger) []finding {
 		f := finding{What: "lab kernel " + e.Series, State: "ok", Detail: e.Release}
 		switch {
 		case e.Problem != "":
-			f.State, f.Detail, f.Do = "note", e.Problem, "ktrap lab prepare "+e.Series
+			f.State, f.Detail, f.Do = "wrong", e.Problem, "ktrap lab prepare "+e.Series
 		case e.Release == "":
-			f.State, f.Detail = "note", "not cached; apt offers "+e.Offered
+			f.State, f.Detail = "note", "not fetched; apt has "+e.Offered
 		}
 		out = append(out, f)
 	}
@@ -116,50 +126,21 @@ func vmlinuxFindings(path string) []finding {
 	defer im.Close()
 	out := []finding{{What: "vmlinux", State: "ok", Detail: im.Banner()}}
 	if im.Banner() == "" {
-		out[0] = finding{What: "vmlinux", State: "wrong", Detail: "no linux_banner: no vmlinux, or stripped", Do: "use the vmlinux of the build tree, or install the -dbg package"}
+		out[0] = finding{What: "vmlinux", State: "wrong", Detail: "no linux_banner: not a vmlinux, or one without its symbols", Do: "name the vmlinux at the top of the build tree, or that of the -dbg package"}
 	}
 	dwarf := finding{What: "debug information", State: "ok", Detail: "DWARF"}
 	if !im.HasDWARF() {
-		dwarf = finding{What: "debug information", State: "wrong", Detail: "none: names only, no file:line, no variables", Do: "CONFIG_DEBUG_INFO_DWARF5=y, or install the -dbg package"}
+		dwarf = finding{What: "debug information", State: "wrong", Detail: "none: functions by name only, no file:line, no variables", Do: "build with CONFIG_DEBUG_INFO_DWARF5=y, or install the -dbg package"}
 	}
 	out = append(out, dwarf)
 	if im.BuildID() == "" {
-		out = append(out, finding{What: "build-id", State: "wrong", Detail: "none: a match with the guest cannot be proven"})
+		out = append(out, finding{What: "build-id", State: "wrong", Detail: "none: that the guest runs this kernel cannot be proven", Do: "build with a linker that writes build-ids (--build-id), or attach with --force"})
 	} else {
 		out = append(out, finding{What: "build-id", State: "ok", Detail: im.BuildID()})
 	}
 	unwind := finding{What: "unwind tables", State: "ok", Detail: "ORC"}
 	if !im.File().Has(".orc_unwind") {
-		unwind = finding{What: "unwind tables", State: "note", Detail: "no ORC: .debug_frame and frame pointers are used; stacks may end at interrupts", Do: "CONFIG_UNWINDER_ORC=y"}
+		unwind = finding{What: "unwind tables", State: "note", Detail: "no ORC: .debug_frame is used instead; stacks may end at interrupts", Do: "build with CONFIG_UNWINDER_ORC=y"}
 	}
 	return append(out, unwind)
-}
-
-// stubTimeout bounds the look at a stub.
-const stubTimeout = 3 * time.Second
-
-func stubFinding(ctx context.Context, stub string, log *slog.Logger) finding {
-	f := finding{What: "stub " + stub, State: "note"}
-	ctx, cancel := context.WithTimeout(ctx, stubTimeout)
-	defer cancel()
-	conn, err := rsp.Dial(ctx, stub)
-	if err != nil {
-		f.Detail = err.Error()
-		return f
-	}
-	c := rsp.NewClient(conn, &rsp.ClientOptions{Log: log})
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run() }() // ends with Close
-	features, err := c.Handshake(ctx)
-	if c.Features().Ran { // stopped for this look
-		err = errors.Join(err, c.Detach(ctx))
-	}
-	err = errors.Join(err, c.Close())
-	<-ended
-	if err != nil {
-		f.State, f.Detail = "wrong", err.Error()
-		return f
-	}
-	f.State, f.Detail = "ok", fmt.Sprintf("answers; QEMU=%v, packets up to %#x bytes", features.QEMU, features.PacketSize)
-	return f
 }

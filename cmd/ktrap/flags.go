@@ -30,15 +30,15 @@ type trapFlags struct {
 
 // connectFlags say which stub to use and where gdb may connect.
 type connectFlags struct {
-	Stub   string `default:"${stub}" placeholder:"ADDR" help:"The stub: HOST:PORT, a unix socket or a serial line (default localhost:1234)."`
-	Listen string `default:"${listen}" placeholder:"ADDR" help:"Where gdb may connect (default localhost:1235; empty: nowhere)."`
+	Stub   address `default:"${stub}" placeholder:"ADDR" help:"The stub: HOST:PORT, a unix socket or a serial line (default localhost:1234)."`
+	Listen address `default:"${listen}" placeholder:"ADDR" help:"Where gdb may connect (default localhost:1235; empty: nowhere)."`
 }
 
 // options makes the session's options of the flags. close flushes what is recorded.
 func (f *trapFlags) options(sym *symbolFlags, log *slog.Logger) (o *session.Options, closeFiles func(), err error) {
 	policy, err := trap.ParsePolicy(f.On...)
 	if err != nil {
-		return nil, nil, &exitError{exitUsage, err}
+		return nil, nil, usage("--on: %w", err)
 	}
 	o = &session.Options{
 		Policy: policy, ReportDir: f.ReportDir, Force: f.Force, StayPaused: f.Paused,
@@ -49,7 +49,7 @@ func (f *trapFlags) options(sym *symbolFlags, log *slog.Logger) (o *session.Opti
 	for _, s := range sym.Substitute {
 		from, to, ok := strings.Cut(s, "=")
 		if !ok {
-			return nil, nil, &exitError{exitUsage, fmt.Errorf("parse --substitute-path %q: want A=B", s)}
+			return nil, nil, usage("parse --substitute-path %q: want A=B", s)
 		}
 		o.Sources.Substitute[from] = to
 	}

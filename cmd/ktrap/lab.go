@@ -18,15 +18,16 @@ type labCmd struct {
 	Prepare labPrepareCmd `cmd:"" help:"Make a kernel ready: download, unpack, build the initramfs and the crash module."`
 	Install labInstallCmd `cmd:"" help:"Install the packages that the lab and the tests need (apt, as root or through sudo)."`
 	Demo    labDemoCmd    `cmd:"" help:"Crash a kernel and show what ktrap sees."`
-	Path    labPathCmd    `cmd:"" help:"Print where a part lies: vmlinux bzImage initramfs key modules source."`
+	Path    labPathCmd    `cmd:"" help:"Print where a part lies: ${parts}."`
 	List    labListCmd    `cmd:"" default:"withargs" help:"List kernels, cached and offered."`
 	Remove  labRemoveCmd  `cmd:"" help:"Delete kernels from the cache."`
-	Source  labSourceCmd  `cmd:"" help:"Fetch the source text of a kernel, for listings (about 140 MB)."`
+	Source  labSourceCmd  `cmd:"" help:"Fetch the source text of a kernel, for listings (${source_size})."`
 }
 
 // Help is the long text of `ktrap lab --help`.
 func (*labCmd) Help() string {
 	return `Examples:
+
   ktrap lab prepare          the default kernel
   ktrap lab path vmlinux --series 6.12
   ktrap boot --lab 6.1`
@@ -97,7 +98,7 @@ func (p *labProgress) end() {
 }
 
 type labPathCmd struct {
-	Name string `arg:"" enum:"vmlinux,bzImage,initramfs,key,modules,source,headers,known_hosts" help:"vmlinux bzImage initramfs key modules source"`
+	Name string `arg:"" enum:"${part_enum}" help:"One of ${parts}. The key logs in as root; headers are the build tree for modules; source must have been fetched."`
 	seriesFlag
 }
 
@@ -168,8 +169,14 @@ func (c *labRemoveCmd) Run(log *slog.Logger) error {
 		return err
 	}
 	for _, s := range c.Series {
-		if err := l.Remove(s); err != nil {
+		freed, err := l.Remove(s)
+		if err != nil {
 			return err
+		}
+		if freed == 0 {
+			fmt.Printf("there is no kernel %s in the lab\n", s)
+		} else {
+			fmt.Printf("removed kernel %s, %s\n", s, lab.Size(freed))
 		}
 	}
 	return nil

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"ktrap/session"
 	"ktrap/session/guest"
@@ -16,16 +17,18 @@ import (
 
 // machineFlags describe the machine to start.
 type machineFlags struct {
-	Kernel  string `placeholder:"F" help:"The kernel (bzImage)."`
-	Vmlinux string `placeholder:"F" help:"Its vmlinux; left out: looked for beside the kernel and in the debug folders."`
-	Initrd  string `placeholder:"F" help:"The initramfs."`
-	Image   string `placeholder:"F" help:"A disk image; nothing is written to it."`
+	Kernel  string `type:"existingfile" placeholder:"F" help:"The kernel (bzImage)."`
+	Vmlinux string `type:"existingfile" placeholder:"F" help:"Its vmlinux; left out: looked for beside the kernel and in the debug folders."`
+	Initrd  string `type:"existingfile" placeholder:"F" help:"The initramfs."`
+	Image   string `type:"existingfile" placeholder:"F" help:"A disk image; nothing is written to it."`
 	Append  string `placeholder:"ARGS" help:"The kernel command line."`
 	Mem     string `placeholder:"SIZE" help:"Memory, as QEMU's -m (default 512M)."`
 	SMP     int    `name:"smp" placeholder:"N" help:"Virtual CPUs (default 2)."`
 	Classic bool   `help:"QEMU's default devices and an e1000 network card, as in hand-written command lines."`
 	Lab     string `placeholder:"SERIES" help:"A lab kernel instead: 6.1 or 6.12 (see ktrap lab)."`
-	SSHKey  string `name:"ssh-key" placeholder:"F" help:"Private key for root in the guest."`
+	SSHKey  string `name:"ssh-key" type:"existingfile" placeholder:"F" help:"Private key for root in the guest."`
+
+	BootTimeout time.Duration `placeholder:"TIME" help:"How long the guest may take until its SSH answers (default 180s); kernels with sanitizers need minutes under emulation."`
 }
 
 // machine is what was asked for, ready to start.
@@ -43,7 +46,7 @@ func (f *machineFlags) resolve(extra passed, log *slog.Logger) (*machine, error)
 	m := &machine{vm: &vm.Options{}, vmlinux: f.Vmlinux, key: f.SSHKey}
 	switch {
 	case f.Lab != "" && f.Kernel != "":
-		return nil, &exitError{exitUsage, errors.New("--lab and --kernel exclude each other")}
+		return nil, usage("--lab and --kernel exclude each other")
 	case f.Lab != "":
 		l, err := lab.Open(&lab.Options{Log: log})
 		if err != nil {
@@ -51,17 +54,22 @@ func (f *machineFlags) resolve(extra passed, log *slog.Logger) (*machine, error)
 		}
 		k, err := l.Kernel(f.Lab)
 		if err != nil {
-			return nil, fmt.Errorf("lab kernel %s: %w: run `ktrap lab prepare %s`", f.Lab, err, f.Lab)
+			return nil, err
 		}
 		if err := m.useLab(k); err != nil {
 			return nil, err
 		}
 	case f.Kernel == "" && f.Image == "":
-		return nil, &exitError{exitUsage, errors.New("what to boot? give --kernel, --image or --lab")}
+		return nil, usage("what to boot? give --kernel, --image or --lab")
 	}
 	f.override(m.vm)
 	m.vm.Extra, m.vm.Log = extra, log
 	return m, nil
+}
+
+// bootTimeout is how long SSH is waited for.
+func (f *machineFlags) bootTimeout() time.Duration {
+	return cmp.Or(f.BootTimeout, lab.BootTimeout(f.Lab))
 }
 
 func (m *machine) useLab(k *lab.Kernel) error {
@@ -114,10 +122,14 @@ func (m *machine) into(o *session.Options, v *vm.VM) {
 
 // guestOptions says how to reach the guest's user space.
 func (m *machine) guestOptions(v *vm.VM) *guest.Options {
+	o := &guest.Options{Addr: v.SSHAddr(), Key: m.key}
 	if m.lab != nil {
-		return m.lab.GuestOptions(v)
+		o = m.lab.GuestOptions(v)
+		o.Key = m.key // the lab's own unless another one was named
 	}
-	return &guest.Options{Addr: v.SSHAddr(), Key: m.key}
+	o.Still = stillWaiting(o.Addr, recentConsole(v))
+	o.Log = m.vm.Log
+	return o
 }
 
 // start starts QEMU, stopped at its first instruction.

@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"ktrap/session/lab"
 )
 
 // cli is the command line. Meanings are a contract; flags may grow.
@@ -27,7 +30,8 @@ type cli struct {
 	Doctor  doctorCmd  `cmd:"" help:"Say what is missing or wrong here, and what to do."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
-	LogLevels logLevels `name:"log" placeholder:"LAYER=LEVEL,..." help:"Log to stderr: rsp, loop, symbols, target, vm, ... =debug|info|warn|error; one level alone is for all."`
+	Versions  kong.VersionFlag `name:"version" help:"Print the version."`
+	LogLevels logLevels        `name:"log" placeholder:"LAYER=LEVEL,..." help:"Log to stderr: rsp, loop, symbols, target, vm, ... =debug|info|warn|error; one level alone is for all."`
 }
 
 // Exit statuses, a contract of every command.
@@ -55,6 +59,25 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.Err }
 
+// usage is the error of a command line that cannot be meant.
+func usage(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// statusOf gives the exit status of a command that ended with err.
+func statusOf(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.Status
+	}
+	if _, ok := errors.AsType[*lab.SeriesError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run is main without the exit, for the script tests.
@@ -74,7 +97,10 @@ func run(args []string) int {
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Vars{"stub": "localhost:1234", "listen": "localhost:1235"},
+		kong.Vars{
+			"stub": "localhost:1234", "listen": "localhost:1235", "version": versionLine(),
+			"parts": strings.Join(lab.PathNames, " "), "part_enum": strings.Join(lab.PathNames, ","), "source_size": lab.SourceSize,
+		},
 		kong.Exit(func(code int) { panic(kongExit(code)) }),
 	)
 	if err != nil {
@@ -113,13 +139,7 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 	}
 	command.Bind(log, rest)
 	err = command.Run()
-	if err == nil {
-		return exitDone
-	}
-	status = exitFailed
-	if e, ok := errors.AsType[*exitError](err); ok {
-		status = e.Status
-	}
+	status = statusOf(err)
 	if err = audible(err); err != nil {
 		say(os.Stderr, err.Error())
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/fatih/color"
@@ -16,6 +18,9 @@ type reportCmd struct {
 // Run shows a saved report.
 func (c *reportCmd) Run() error {
 	r, err := report.Read(c.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("%s holds no report.json: name one folder of those that ktrap wrote, below ./reports unless --report-dir said otherwise", c.Dir)
+	}
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 
 	"ktrap/rsp"
 	"ktrap/scripts"
@@ -20,20 +22,24 @@ type scriptCmd struct {
 	symbolFlags
 	trapFlags
 	machineFlags
-	Stub   string `default:"${stub}" placeholder:"ADDR" help:"The stub: HOST:PORT, a unix socket or a serial line (default localhost:1234)."`
-	Listen string `placeholder:"ADDR" help:"Where gdb may connect meanwhile (default nowhere)."`
-	SSH    string `name:"ssh" placeholder:"HOST:PORT" help:"Where the guest's SSH answers, for guest() and start()."`
+	Stub   address  `default:"${stub}" placeholder:"ADDR" help:"The stub: HOST:PORT, a unix socket or a serial line (default localhost:1234)."`
+	Listen address  `placeholder:"ADDR" help:"Where gdb may connect meanwhile (default nowhere)."`
+	SSH    hostPort `name:"ssh" placeholder:"HOST:PORT" help:"Where the guest's SSH answers, for guest() and start()."`
 }
 
 // Help is the long text of `ktrap script --help`.
 func (*scriptCmd) Help() string {
 	return `With --kernel, --image or --lab a VM is started; else the script attaches to --stub.
+The exit status is 3 if a crash was caught. More in docs/scripts.md.
+
 Functions that scripts may call:
-` + scripts.Reference() + `Examples:
+
+` + functionList(scripts.Reference()) + `
+Examples:
+
   ktrap script --lab 6.1 opens.star 5
   ktrap script --lab 6.12 fork_tree.star 5 'sh -c "ls | wc -l"'
-  ktrap script --stub localhost:1234 --vmlinux vmlinux my.star
-The exit status is 3 if a crash was caught. More in docs/scripts.md.`
+  ktrap script --stub localhost:1234 --vmlinux vmlinux my.star`
 }
 
 // Run runs a script.
@@ -45,9 +51,12 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 		return nil
 	}
 	if c.File == "" {
-		return &exitError{exitUsage, errors.New("which script? --list shows those that ship with ktrap")}
+		return usage("which script? --list shows those that ship with ktrap")
 	}
 	src, err := scripts.Load(c.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("no script %s: not a file, and none of those that ship with ktrap (--list shows them)", c.File)
+	}
 	if err != nil {
 		return err
 	}
@@ -59,9 +68,9 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 	}
 	defer done()
 	so := &scripts.Options{Args: c.Args, Out: os.Stdout, Log: log}
-	o.Stub, o.Listen, o.Vmlinux = c.Stub, c.Listen, c.Vmlinux
+	o.Stub, o.Listen, o.Vmlinux = string(c.Stub), string(c.Listen), c.Vmlinux
 	if c.SSH != "" {
-		so.Guest = &guest.Options{Addr: c.SSH, Key: c.SSHKey, Log: log}
+		so.Guest = &guest.Options{Addr: string(c.SSH), Key: c.SSHKey, Log: log, Still: stillWaiting(string(c.SSH), nil)}
 	}
 	if c.Kernel != "" || c.Image != "" || c.Lab != "" {
 		m, err := c.machineFlags.resolve(extra, log)
@@ -80,8 +89,8 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 	o.OnEvent = func(e session.Event) { caught = caught || e.Kind == session.TrapHit }
 	err = session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		if so.Guest != nil {
-			if err := ready(ctx, s, so.Guest); err != nil {
-				return &exitError{exitInfra, err}
+			if err := c.ready(ctx, s, so.Guest); err != nil {
+				return &exitError{exitInfra, withConsole(err, o.Console)}
 			}
 		}
 		return scripts.Run(ctx, s, c.File, src, so)
@@ -94,17 +103,52 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 
 // ready lets the guest boot until SSH answers and stops it again: scripts begin
 // with a guest that stands and whose user space is up.
-func ready(ctx context.Context, s *session.Session, o *guest.Options) error {
+func (c *scriptCmd) ready(ctx context.Context, s *session.Session, o *guest.Options) error {
 	if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
 		return err
 	}
 	progress("wait for SSH on %s", o.Addr)
-	g, err := guest.Wait(ctx, o)
+	waitCtx, cancel := context.WithTimeout(ctx, c.bootTimeout())
+	defer cancel()
+	g, err := guest.Wait(waitCtx, o)
 	if err != nil {
-		return fmt.Errorf("reach the guest on %s: %w", o.Addr, err)
+		return fmt.Errorf("reach the guest: %w", err)
 	}
 	g.Close()
 	s.Interrupt()
 	_, err = s.Wait(ctx)
 	return err
+}
+
+// functionList lays the reference of scripts, a list in Markdown, out for a
+// terminal: a line with the call, and below it what it does.
+func functionList(reference string) string {
+	var b strings.Builder
+	for line := range strings.Lines(reference) {
+		call, help, ok := strings.Cut(strings.TrimPrefix(line, "- `"), "`: ")
+		if !ok {
+			continue
+		}
+		fmt.Fprintf(&b, "  %s\n", call)
+		for _, part := range wrap(strings.TrimSpace(help), helpWidth) {
+			fmt.Fprintf(&b, "      %s\n", part)
+		}
+	}
+	return b.String()
+}
+
+// helpWidth is where lines of help end.
+const helpWidth = 72
+
+// wrap breaks text into lines of at most width, at blanks.
+func wrap(text string, width int) []string {
+	var lines []string
+	for word := range strings.FieldsSeq(text) {
+		if n := len(lines); n > 0 && len(lines[n-1])+1+len(word) <= width {
+			lines[n-1] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }

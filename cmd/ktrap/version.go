@@ -8,10 +8,15 @@ import (
 // version is set by the linker for releases.
 var version = "0.1.0-dev"
 
+// versionLine says which ktrap this is.
+func versionLine() string {
+	return fmt.Sprintf("ktrap %s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 type versionCmd struct{}
 
 // Run prints the version.
 func (versionCmd) Run() error {
-	fmt.Printf("ktrap %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Println(versionLine())
 	return nil
 }

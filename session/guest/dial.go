@@ -31,12 +31,19 @@ func Dial(ctx context.Context, o *Options) (*Guest, error) {
 
 // Wait connects, trying again until it works, ctx ends, or it is plain that it
 // never will: wrong host key, unreadable key file, login refused repeatedly.
+// Errors: *WaitError when ctx has ended; those of Dial that waiting does not mend.
 func Wait(ctx context.Context, o *Options) (*Guest, error) {
+	began := time.Now()
+	defer o.tellStill(began)()
 	banner, refused := firstBanner, 0
+	var last error // of an attempt that was not cut short
 	for {
 		g, err := dial(ctx, o, banner)
 		if err == nil {
 			return g, nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
 		}
 		if errors.Is(err, ErrRefused) {
 			refused++
@@ -51,9 +58,32 @@ func Wait(ctx context.Context, o *Options) (*Guest, error) {
 		select {
 		case <-time.After(retryEvery):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for SSH: %w (last: %w)", ctx.Err(), err)
+			return nil, &WaitError{Addr: o.Addr, Waited: time.Since(began), Ctx: ctx.Err(), Last: last}
 		}
 	}
+}
+
+// tellStill calls Still every now and then, until the function that it returns
+// is called.
+func (o *Options) tellStill(began time.Time) (stop func()) {
+	if o.Still == nil {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(StillEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				o.Still(time.Since(began))
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }
 
 // hopeless tells the errors that no waiting mends.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -22,13 +23,36 @@ type Options struct {
 	KnownHosts string       // known_hosts file; "" means any host key on loopback, ~/.ssh/known_hosts elsewhere
 	HostAlias  string       // the name to look up in KnownHosts instead of Addr, as OpenSSH's HostKeyAlias
 	Log        *slog.Logger // nil discards; keys are never logged
+
+	// Still is called by Wait every StillEvery while it waits, from a goroutine
+	// that has ended when Wait returns; nil is silent.
+	Still func(waited time.Duration)
 }
+
+// StillEvery is how often Options.Still is called.
+const StillEvery = 10 * time.Second
 
 // ErrLost says that the connection broke before the command ended.
 var ErrLost = errors.New("SSH connection lost")
 
 // ErrRefused says that the guest does not accept the user, key or password.
 var ErrRefused = errors.New("guest refused the login")
+
+// WaitError says that nobody has answered while Wait waited. It is the context's
+// error and that of the last attempt.
+type WaitError struct {
+	Addr      string
+	Waited    time.Duration
+	Ctx, Last error
+}
+
+// Error says how long it took and what the last attempt came to.
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("no SSH on %s after %v (last attempt: %v)", e.Addr, e.Waited.Round(time.Second), e.Last)
+}
+
+// Unwrap gives both causes.
+func (e *WaitError) Unwrap() []error { return []error{e.Ctx, e.Last} }
 
 // ExitError says that a command ran and did not exit with 0.
 type ExitError struct {

@@ -114,7 +114,7 @@ func (a *apt) newest(ctx context.Context, series string) (kernelPkg, error) {
 		return "", errors.New("apt knows no Debian cloud kernel with debug information (linux-image-*-cloud-amd64-dbg); " +
 			"this host is not Debian, or its sources lack the main archive")
 	}
-	return "", fmt.Errorf("apt offers no kernel %s here, only %s", series, strings.Join(offered, ", "))
+	return "", &SeriesError{series, "apt has only " + strings.Join(offered, ", ")}
 }
 
 // field gives a field of the newest version of a package.

@@ -31,6 +31,9 @@ type Kernel struct {
 // PathNames are the names that [Kernel.Path] knows.
 var PathNames = []string{"vmlinux", "bzImage", "initramfs", "key", "modules", "source", "headers", "known_hosts"}
 
+// SourceSize is about what fetching the source downloads.
+const SourceSize = "140 to 150 MB"
+
 // Path says where a part lies: vmlinux, bzImage, initramfs, key (to log in),
 // modules (folder of the .ko with debug information), source (folder), headers
 // (the build tree for modules), known_hosts.
@@ -55,7 +58,8 @@ func (k *Kernel) Path(name string) (string, error) {
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		if name == "source" {
-			return "", fmt.Errorf("%w: the source of %s is fetched on request only (about 150 MB)", ErrNotPrepared, k.Release)
+			return "", fmt.Errorf("%w: the source of %s is fetched on request only: `ktrap lab source --series %s` (%s)",
+				ErrNotPrepared, k.Release, k.Series, SourceSize)
 		}
 		return "", fmt.Errorf("%w: kernel %s has no %s", ErrNotPrepared, k.Series, name)
 	} else if err != nil {
@@ -112,7 +116,7 @@ func (k *Kernel) WaitReady(ctx context.Context, v *vm.VM, progress func(vm.BootP
 	var g *guest.Guest
 	err := v.WaitBoot(ctx, &vm.BootOptions{
 		Marker:   ReadyMarker,
-		Timeout:  k.bootTimeout(),
+		Timeout:  BootTimeout(k.Series),
 		Progress: progress,
 		Probe: func(ctx context.Context) (err error) {
 			g, err = guest.Wait(ctx, k.GuestOptions(v))
@@ -128,9 +132,11 @@ func (k *Kernel) WaitReady(ctx context.Context, v *vm.VM, progress func(vm.BootP
 	return g, nil
 }
 
-func (k *Kernel) bootTimeout() time.Duration {
-	if k.Series == KASANSeries {
-		return 10 * time.Minute
+// BootTimeout is how long a guest may take until its SSH answers, on a busy host
+// that emulates it; "" means a kernel that is not the lab's.
+func BootTimeout(series string) time.Duration {
+	if series == KASANSeries {
+		return 15 * time.Minute
 	}
 	return 3 * time.Minute
 }

@@ -26,6 +26,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // DefaultSeries is the kernel series used when none is named.
@@ -50,6 +51,18 @@ type Lab struct {
 
 // ErrNotPrepared says that something is not in the cache (yet).
 var ErrNotPrepared = errors.New("lab is not prepared")
+
+// SeriesError says that a name names no kernel here. It is an ErrNotPrepared.
+type SeriesError struct {
+	Series string
+	Why    string // and what to do
+}
+
+// Error gives the name and the reason.
+func (e *SeriesError) Error() string { return fmt.Sprintf("no lab kernel %q: %s", e.Series, e.Why) }
+
+// Is makes it an ErrNotPrepared.
+func (e *SeriesError) Is(target error) bool { return target == ErrNotPrepared }
 
 // Open names the lab's folder; nothing is created or fetched yet.
 func Open(o *Options) (*Lab, error) {
@@ -91,7 +104,7 @@ func cacheRoot() (string, error) {
 func (l *Lab) dir(series string) string { return filepath.Join(l.root, series) }
 
 // Kernel gives a prepared series; "" means DefaultSeries.
-// Errors: ErrNotPrepared when it is missing or not what its stamp says.
+// Errors: *SeriesError when it is missing, ErrNotPrepared when it is not what its stamp says.
 func (l *Lab) Kernel(series string) (*Kernel, error) {
 	series, err := l.series(series)
 	if err != nil {
@@ -99,15 +112,40 @@ func (l *Lab) Kernel(series string) (*Kernel, error) {
 	}
 	s, err := readStamp(l.dir(series))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: no kernel %s in %s", ErrNotPrepared, series, l.root)
+		return nil, &SeriesError{series, l.lacks(series)}
+	}
+	if err == nil {
+		err = s.check(l.dir(series))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotPrepared, err)
-	}
-	if err := s.check(l.dir(series)); err != nil {
-		return nil, fmt.Errorf("%w: kernel %s is damaged: %w", ErrNotPrepared, series, err)
+		return nil, fmt.Errorf("%w: kernel %s is damaged: %w: `ktrap lab prepare %s` fetches it again", ErrNotPrepared, series, err, series)
 	}
 	return &Kernel{Series: series, Release: s.Release, Dir: l.dir(series), keys: l.keysDir(), stamp: s}, nil
+}
+
+// lacks says what is here instead of a series, and how to get it.
+func (l *Lab) lacks(series string) string {
+	have := "the lab is empty"
+	if cached, err := l.cached(); err == nil && len(cached) > 0 {
+		have = "the lab has only " + strings.Join(cached, ", ")
+	}
+	return fmt.Sprintf("%s: `ktrap lab prepare %s` fetches it if apt has it", have, series)
+}
+
+// cached are the series that have a folder, whole or not, oldest first.
+func (l *Lab) cached() ([]string, error) {
+	dirs, err := os.ReadDir(l.root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the lab: %w", err)
+	}
+	var names []string
+	for _, d := range dirs {
+		if _, err := l.series(d.Name()); err == nil {
+			names = append(names, d.Name())
+		}
+	}
+	slices.SortFunc(names, compareVersions)
+	return names, nil
 }
 
 // Entry is one series: cached, or offered by the package archive, or both.
@@ -131,23 +169,20 @@ func (l *Lab) List(ctx context.Context) ([]Entry, error) {
 	for _, k := range offered { // oldest first: the newest of a series stays
 		entries[k.series()] = Entry{Series: k.series(), Offered: k.release()}
 	}
-	dirs, err := os.ReadDir(l.root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list the lab: %w", err)
+	cached, err := l.cached()
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range dirs {
-		if _, err := l.series(d.Name()); err != nil {
-			continue
-		}
-		e := entries[d.Name()]
-		e.Series, e.Dir = d.Name(), l.dir(d.Name())
+	for _, name := range cached {
+		e := entries[name]
+		e.Series, e.Dir = name, l.dir(name)
 		e.Bytes = diskUsage(e.Dir)
-		if k, err := l.Kernel(d.Name()); err != nil {
+		if k, err := l.Kernel(name); err != nil {
 			e.Problem = err.Error()
 		} else {
 			e.Release = k.Release
 		}
-		entries[d.Name()] = e
+		entries[name] = e
 	}
 	list := make([]Entry, 0, len(entries))
 	for _, e := range entries {
@@ -157,21 +192,24 @@ func (l *Lab) List(ctx context.Context) ([]Entry, error) {
 	return list, nil
 }
 
-// Remove deletes a series; the keys stay. Removing what is not there is no error.
-func (l *Lab) Remove(series string) error {
-	series, err := l.series(series)
+// Remove deletes a series and says how many bytes that frees; the keys stay.
+// Removing what is not there frees none and is no error.
+func (l *Lab) Remove(series string) (freed int64, err error) {
+	series, err = l.series(series)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	unlock, err := l.lock()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer unlock()
-	if err := os.RemoveAll(l.dir(series)); err != nil {
-		return fmt.Errorf("remove kernel %s: %w", series, err)
+	dir := l.dir(series)
+	freed = diskUsage(dir)
+	if err := os.RemoveAll(dir); err != nil {
+		return 0, fmt.Errorf("remove kernel %s: %w", series, err)
 	}
-	return nil
+	return freed, nil
 }
 
 // Path says where a part of a series lies; see [Kernel.Path].

@@ -84,11 +84,30 @@ func TestPath(t *testing.T) {
 	}
 }
 
+func TestASeriesThatIsNotHereIsToldFromADamagedOne(t *testing.T) {
+	l, dir := fakeLab(t)
+	for series, want := range map[string]string{
+		"9.9":   "no lab kernel \"9.9\": the lab has only 6.1: `ktrap lab prepare 9.9` fetches it if apt has it",
+		"../..": "no lab kernel \"../..\": a kernel series is two numbers, like 6.1",
+	} {
+		_, err := l.Kernel(series)
+		if _, ok := errors.AsType[*SeriesError](err); !ok || !errors.Is(err, ErrNotPrepared) || err.Error() != want {
+			t.Errorf("%s: %v, want %s", series, err, want)
+		}
+	}
+	remove(t, filepath.Join(dir, "bzImage"))
+	_, err := l.Kernel("6.1")
+	if _, ok := errors.AsType[*SeriesError](err); ok || err == nil || !strings.Contains(err.Error(), "`ktrap lab prepare 6.1` fetches it again") {
+		t.Errorf("damaged: %v", err)
+	}
+}
+
 func TestRemove(t *testing.T) {
 	l, dir := fakeLab(t)
-	for range 2 { // the second time there is nothing, which is fine
-		if err := l.Remove("6.1"); err != nil {
-			t.Fatal(err)
+	size := diskUsage(dir)
+	for _, want := range []int64{size, 0} { // the second time there is nothing, which is fine
+		if freed, err := l.Remove("6.1"); err != nil || freed != want {
+			t.Fatalf("freed %d, %v, want %d", freed, err, want)
 		}
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -96,7 +95,7 @@ func (l *Lab) series(name string) (string, error) {
 		return DefaultSeries, nil
 	}
 	if name != KASANSeries && !seriesName.MatchString(name) {
-		return "", fmt.Errorf("kernel series %q is not like 6.1", name)
+		return "", &SeriesError{name, "a kernel series is two numbers, like 6.1"}
 	}
 	return name, nil
 }

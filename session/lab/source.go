@@ -17,8 +17,8 @@ import (
 // source is the folder of the kernel's source, for listings.
 func (k *Kernel) source() string { return filepath.Join(k.Dir, "source") }
 
-// FetchSource downloads and unpacks the source of a prepared series, about
-// 150 MB. Only what listings show is kept: C, assembler and their headers.
+// FetchSource downloads ([SourceSize]) and unpacks the source of a prepared
+// series. Only what listings show is kept: C, assembler and their headers.
 func (l *Lab) FetchSource(ctx context.Context, series string, p Progress) (dir string, err error) {
 	unlock, err := l.lock()
 	if err != nil {

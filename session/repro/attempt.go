@@ -94,7 +94,7 @@ func (a *attempt) reach(ctx context.Context) (shell, *Result) {
 	case ctx.Err() != nil:
 		return nil, &Result{Verdict: Cancelled, Err: ctx.Err()}
 	case err != nil:
-		return nil, &Result{Verdict: Infra, Err: fmt.Errorf("reach the guest on %s: %w", a.Guest.Addr, err)}
+		return nil, &Result{Verdict: Infra, Err: fmt.Errorf("reach the guest: %w", err)}
 	}
 	return g, nil
 }
@@ -148,6 +148,11 @@ func notRun(err error) bool {
 // linger goes on watching for a while: what a reproducer has set off may come
 // later. It gives res if nothing does.
 func (a *attempt) linger(ctx context.Context, res Result) Result {
+	what := "the reproducer has ended"
+	if res.Verdict == Infra {
+		what = "SSH is lost"
+	}
+	a.say(fmt.Sprintf("%s; watch %v longer for a crash that comes late", what, cmp.Or(a.Linger, DefaultLinger)))
 	found, _ := a.during(ctx, func(ctx context.Context) error {
 		select {
 		case <-time.After(cmp.Or(a.Linger, DefaultLinger)):

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,8 +233,9 @@ func TestProgressIsSaidStepByStep(t *testing.T) {
 			vm:      &fakeVM{}, dial: func(context.Context) (shell, error) { return &fakeShell{}, nil },
 		}
 		a.try(t.Context(), &Reproducer{Name: "x.c"})
-		if got := strings.Join(said, "; "); got != "wait for SSH on localhost:22; run x.c" {
-			t.Errorf("said %q", got)
+		want := []string{"wait for SSH on localhost:22", "run x.c", "the reproducer has ended; watch 3s longer for a crash that comes late"}
+		if !slices.Equal(said, want) {
+			t.Errorf("said %q, want %q", said, want)
 		}
 	})
 }

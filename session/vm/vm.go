@@ -163,9 +163,12 @@ func (v *VM) spawn(cmd *exec.Cmd) (net.Conn, error) {
 func (v *VM) Args() []string { return v.args }
 
 // CommandLine is Args as a line for a shell.
-func (v *VM) CommandLine() string {
-	quoted := make([]string, len(v.args))
-	for i, a := range v.args {
+func (v *VM) CommandLine() string { return ShellLine(v.args) }
+
+// ShellLine writes words as a line for a shell, quoted where they must be.
+func ShellLine(words []string) string {
+	quoted := make([]string, len(words))
+	for i, a := range words {
 		if a == "" || strings.ContainsAny(a, " \t\n'\"\\$`*?[]{}()<>|&;!#~") {
 			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}

@@ -3,7 +3,10 @@
 // that a ktrap binary alone can build the module for any kernel of the lab.
 package crashme
 
-import _ "embed"
+import (
+	_ "embed"
+	"regexp"
+)
 
 // Source is crashme.c.
 //
@@ -14,3 +17,16 @@ var Source []byte
 //
 //go:embed module/Makefile
 var Makefile []byte
+
+// cases matches an entry of the module's table, C(null).
+var cases = regexp.MustCompile(`\bC\((\w{2,})\)`)
+
+// Keywords are what the module can be told to do, in the order in which reading
+// /proc/crashme lists them.
+func Keywords() []string {
+	var words []string
+	for _, m := range cases.FindAllSubmatch(Source, -1) {
+		words = append(words, string(m[1]))
+	}
+	return append(words, "usercopy")
+}

@@ -16,9 +16,7 @@ type function struct {
 	name      string
 	entry     addr.LinkAddr
 	frameBase []byte
-	// selfTail says that the function may have called itself by a jump: its
-	// caller's arguments are then not those of the first call.
-	selfTail bool
+	off       uint64 // of its entry in .debug_info
 }
 
 // Caller is the frame that called another one.
@@ -80,7 +78,7 @@ func (e *expression) atEntry(reg uint64) (uint64, error) {
 	if err != nil || c == nil {
 		return 0, optimizedOut("the caller is not known")
 	}
-	if e.fn.selfTail {
+	if e.fn.jumpsToItself() {
 		return 0, optimizedOut("the function may have jumped to itself")
 	}
 	site, err := c.Info.callSite(c.Return)
@@ -91,7 +89,11 @@ func (e *expression) atEntry(reg uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := e.verifyTarget(site, c, l); err != nil {
+	same, err := e.called(site, c, l)
+	if err == nil && !same {
+		site, l, err = e.overJump(site, c)
+	}
+	if err != nil {
 		return 0, err
 	}
 	n := slices.IndexFunc(site.params, func(p callParam) bool { return p.reg == reg })
@@ -101,32 +103,44 @@ func (e *expression) atEntry(reg uint64) (uint64, error) {
 	return l.number(site.params[n].value)
 }
 
-// verifyTarget refuses a call that went elsewhere: the function called may have
-// left by a jump to this one, with other arguments.
-func (e *expression) verifyTarget(site *callSite, c *Caller, l *locator) error {
-	same := false
+// called reports whether a call went to the function at hand. If not, the
+// function called has left by a jump, with other arguments.
+func (e *expression) called(site *callSite, c *Caller, l *locator) (bool, error) {
 	switch {
 	case site.known && c.Info == e.fn.info:
-		same = site.at == e.fn.entry
+		return site.at == e.fn.entry, nil
 	case site.target != "":
-		same = site.target == e.fn.name || c.Info == e.fn.info && c.Info.hasSymbol(site.target, e.fn.entry)
-	case len(site.expr) > 0:
-		at, err := l.number(site.expr)
-		if err != nil {
-			return optimizedOut("where %s called is not known", clean(site.fn.name))
-		}
-		entry := uint64(e.fn.entry)
-		if e.f.Run != nil {
-			entry = uint64(e.f.Run(e.fn.entry))
-		}
-		same = at == entry
-	default:
-		return optimizedOut("whom %s called is not known", clean(site.fn.name))
+		return site.target == e.fn.name || c.Info == e.fn.info && c.Info.hasSymbol(site.target, e.fn.entry), nil
+	case len(site.expr) == 0:
+		return false, optimizedOut("whom %s called is not known", clean(site.fn.name))
 	}
-	if !same {
-		return optimizedOut("%s called another function, which jumped here", clean(site.fn.name))
+	at, err := l.number(site.expr)
+	if err != nil {
+		return false, optimizedOut("where %s called is not known", clean(site.fn.name))
 	}
-	return nil
+	entry := uint64(e.fn.entry)
+	if e.f.Run != nil {
+		entry = uint64(e.f.Run(e.fn.entry))
+	}
+	return at == entry, nil
+}
+
+// overJump goes on from a call of another function, if that can only have come
+// here by one jump: it gives the jump, and runs its expressions as if its frame
+// were still there, which shares all but the arguments with the caller's.
+func (e *expression) overJump(site *callSite, c *Caller) (*callSite, *locator, error) {
+	refused := optimizedOut("%s called another function, which jumped here", clean(site.fn.name))
+	if c.Info != e.fn.info {
+		return nil, nil, refused
+	}
+	jump, ok := c.Info.onlyJump(site, e.fn)
+	if !ok {
+		return nil, nil, refused
+	}
+	f := *e.f
+	f.Regs = c.Frame.Regs
+	l, err := e.deeper(jump.fn, &f)
+	return jump, l, err
 }
 
 // hasSymbol reports whether a function's symbol stands at an address.
@@ -149,25 +163,8 @@ func (i *Info) callSite(ret addr.LinkAddr) (*callSite, error) {
 	if err != nil {
 		return nil, optimizedOut("the caller has no debug info")
 	}
-	before := uint64(ret) - 1
-	u, ok := d.unitAtPC(before)
+	sub, w, ok := i.subprogramAt(d, uint64(ret)-1)
 	if !ok {
-		return nil, optimizedOut("the caller has no debug info")
-	}
-	root, ok := d.die(u.First)
-	if !ok {
-		return nil, optimizedOut("the caller has no debug info")
-	}
-	w := scopeWalk{d: d, info: i, unit: u, pc: before}
-	var sub die
-	root.eachChild(func(e die) bool {
-		if e.tag == tagSubprogram && w.covers(e) {
-			sub = e
-			return false
-		}
-		return true
-	})
-	if sub.unit == nil {
 		return nil, optimizedOut("the caller has no debug info")
 	}
 	site, ok := d.siteIn(sub, uint64(ret))
@@ -176,6 +173,27 @@ func (i *Info) callSite(ret addr.LinkAddr) (*callSite, error) {
 	}
 	site.fn = w.function(sub)
 	return site, nil
+}
+
+// subprogramAt finds the function whose code holds a pc. Called with mu held.
+func (i *Info) subprogramAt(d *dwarfData, pc uint64) (sub die, w *scopeWalk, ok bool) {
+	u, ok := d.unitAtPC(pc)
+	if !ok {
+		return die{}, nil, false
+	}
+	root, ok := d.die(u.First)
+	if !ok {
+		return die{}, nil, false
+	}
+	w = &scopeWalk{d: d, info: i, unit: u, pc: pc}
+	found := false
+	root.eachChild(func(e die) bool {
+		if e.tag == tagSubprogram && w.covers(e) {
+			sub, found = e, true
+		}
+		return !found
+	})
+	return sub, w, found
 }
 
 // siteIn searches a function, with all that was inlined into it, for the call

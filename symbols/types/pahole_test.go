@@ -17,9 +17,9 @@ import (
 	"ktrap/symbols/symtest"
 )
 
-// paholeEnv asks for the comparison with `pahole -F dwarf` too, which takes half
-// a minute and 3 GB for each kernel.
-const paholeEnv = "KTRAP_TEST_PAHOLE"
+// peersEnv asks for the comparisons that take minutes: `pahole -F dwarf` half a
+// one and 3 GB for each kernel, llvm-dwarfdump as long.
+const peersEnv = "KTRAP_TEST_PEERS"
 
 // Every struct of a kernel must be laid out as pahole does it: members with
 // offset, size and bits, bit and byte holes, padding, and the sums of them.
@@ -34,8 +34,8 @@ func TestRealStructsAreLaidOutAsByPahole(t *testing.T) {
 			comparePahole(t, New(without{src, ".debug"}), pahole(t, "btf", path), 2500, false)
 		})
 		t.Run(kernel+"/dwarf", func(t *testing.T) {
-			if os.Getenv(paholeEnv) == "" {
-				t.Skipf("SKIPPED, nothing was compared: set %s to compare DWARF with pahole", paholeEnv)
+			if os.Getenv(peersEnv) == "" {
+				t.Skipf("SKIPPED, nothing was compared: set %s to compare DWARF with pahole", peersEnv)
 			}
 			if _, err := src.Section(".debug_info"); err != nil {
 				t.Skip("SKIPPED, nothing was compared: no DWARF in ", path)

@@ -137,7 +137,7 @@ func (w *scopeWalk) enter(e die) {
 
 // function describes the function of a subprogram entry, at the pc.
 func (w *scopeWalk) function(e die) *function {
-	fn := &function{info: w.info, unit: w.unit, name: w.d.nameOf(e), selfTail: w.d.jumpsToItself(e)}
+	fn := &function{info: w.info, unit: w.unit, name: w.d.nameOf(e), off: e.off}
 	fn.entry, _ = w.d.entryPC(e)
 	if fb, ok := e.get(attrFrameBase); ok {
 		fn.frameBase, _ = w.d.locationAt(e.unit, fb, w.pc)

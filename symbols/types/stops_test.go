@@ -28,8 +28,8 @@ func TestLocalsHaveTheValuesThatGDBGives(t *testing.T) {
 				for _, s := range gdbStops(t, program) {
 					c.compare(t, info, s)
 				}
-				t.Logf("%d values in %d frames of %d stops equal, %d of them rest on values at entry; %d are lost for both, %d for gdb only or made up by it, %d lost at jumps",
-					c.equal, c.frames, c.stops, c.entry, c.lost, c.better, c.jumps)
+				t.Logf("%d values in %d frames of %d stops equal, %d of them rest on values at entry; %d are lost for both, %d for gdb only or made up by it",
+					c.equal, c.frames, c.stops, c.entry, c.lost, c.better)
 				if c.stops < 100 || c.equal < 1000 || c.entry == 0 || c.lost == 0 {
 					t.Errorf("too little was compared: %+v", c)
 				}
@@ -107,7 +107,7 @@ func (s saved) ReadMemory(p []byte, a addr.Addr) error {
 	return errors.New("not saved")
 }
 
-type stopComparison struct{ stops, frames, equal, entry, lost, better, jumps int }
+type stopComparison struct{ stops, frames, equal, entry, lost, better int }
 
 func parsed(t *testing.T, s string) uint64 {
 	t.Helper()
@@ -188,7 +188,10 @@ func (c *stopComparison) variable(t *testing.T, where string, l *Local, frame *F
 		err = frame.read(p.Bytes, p.Addr)
 	}
 	if lost(want) {
-		if c.lost++; err == nil {
+		c.lost++
+		if raw, ok := passedByHop[l.Name]; ok && err == nil && p.Bytes[0] == raw {
+			c.better++
+		} else if err == nil {
 			t.Errorf("%s: %s is % x, gdb says optimized out (expression % x)", where, l.Name, p.Bytes, l.expr)
 		}
 		return
@@ -201,10 +204,6 @@ func (c *stopComparison) variable(t *testing.T, where string, l *Local, frame *F
 	}
 	if err != nil && knownBetter(l) {
 		c.better++
-		return
-	}
-	if err != nil && strings.Contains(err.Error(), "jumped here") {
-		c.jumps++ // gdb makes up a frame of the function that jumped, and goes by that
 		return
 	}
 	if err != nil {
@@ -220,6 +219,10 @@ func (c *stopComparison) variable(t *testing.T, where string, l *Local, frame *F
 		c.entry++
 	}
 }
+
+// passedByHop is what hop leaves leaf as arguments when it jumps there. gdb finds
+// out for gcc's debug info, but not for what clang says of jumps.
+var passedByHop = map[string]byte{"x": 2, "y": 2, "z": 3}
 
 // knownBetter reports whether gdb makes up a value: it shows a pointer to what
 // is not in memory as 0, and the rest of a struct of which only the first part

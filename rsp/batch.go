@@ -34,10 +34,10 @@ func (b *Batch) noteOK(body []byte) {
 	}
 }
 
-// restore is the request that puts back what a batch left changed. It is sent
-// once: if it fails, so would the next.
-func (c *Client) restore(b *Batch) *request {
-	return &request{batch: b, body: physOff, deliver: func(_ []byte, err error) {
+// restoring is the request that puts back what a batch left changed. It is made
+// once: if it is refused, so would the next be.
+func (c *Client) restoring(b *Batch) *request {
+	return &request{kind: restore, batch: b, body: physOff, deliver: func(_ []byte, err error) {
 		if err != nil {
 			c.o.Log.Error("physical memory mode stays on", "err", err)
 		}

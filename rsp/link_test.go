@@ -193,15 +193,23 @@ func TestCloseFailsWaitersAndLetsRunReturnNil(t *testing.T) {
 }
 
 func TestDamageAmongReadsInFlightMixesNothingUp(t *testing.T) {
-	for name, damage := range map[string]func(s *rsptest.Stub){
-		"of a request": func(s *rsptest.Stub) { s.Raw("-") },
-		"of a reply":   func(s *rsptest.Stub) { s.Raw("+$0000#00") },
+	// QEMU takes the + for one reply as one for the next, too, and then knows
+	// nothing to repeat: its answer to a nak is silence, as the machine's here.
+	request, reply := func(s *rsptest.Stub) { s.Raw("-") }, func(s *rsptest.Stub) { s.Raw("+$0000#00") }
+	for name, c := range map[string]struct {
+		of     string
+		damage func(s *rsptest.Stub)
+	}{
+		"of a request":      {"mffffffff81000800,800", request},
+		"of a reply":        {"mffffffff81000800,800", reply},
+		"of the last reply": {"mffffffff81007800,800", reply},
 	} {
+		of, damage := c.of, c.damage
 		m := withMemory()
 		c, s := greeted(t, m)
 		damaged := false
 		s.Swallow = func(body string) bool {
-			if damaged || body != "mffffffff81000800,800" {
+			if damaged || body != of {
 				return false
 			}
 			damaged = true

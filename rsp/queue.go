@@ -30,6 +30,7 @@ const (
 	startNoAck
 	batchBegin // no packet: the batch owns the client from here
 	batchEnd   // no packet: until here
+	restore    // what a batch has changed, before its end
 )
 
 // enqueue takes a request, or says why not.
@@ -115,7 +116,7 @@ func (c *Client) pump() (done []outcome) {
 		}
 		if q.kind == batchEnd && q.batch.physical && !q.batch.restored {
 			q.batch.restored = true
-			c.send(c.restore(q.batch))
+			c.send(c.restoring(q.batch))
 			return done
 		}
 		c.queue = slices.DeleteFunc(c.queue, func(x *request) bool { return x == q })

@@ -93,40 +93,40 @@ func (c *Client) receiveNack() {
 	c.fail(q, fmt.Errorf("send %.40q: stub refused it %d times: %w", q.body, q.resends, ErrChecksum))
 }
 
-// receiveDamaged asks for a damaged packet again. With several requests in
-// flight that is no use, because a stub repeats its last packet only: the oldest
-// request, whose reply it must have been, is sent anew, and from then on one
-// at a time.
+// receiveDamaged asks for a damaged packet again. Among requests sent together
+// a nak is no use: a stub repeats its last packet only, and QEMU not even that,
+// when the acknowledgement of one reply reaches it after the next. The oldest
+// request, whose reply it must have been, is sent anew, and from then on one at
+// a time.
 func (c *Client) receiveDamaged(err error) {
 	c.o.Log.Warn("damaged packet from stub", "err", err)
 	c.mu.Lock()
-	alone := len(c.flight) <= 1
 	c.depth = 1
-	if alone {
-		if len(c.flight) == 1 {
-			if q := c.flight[0]; q.damaged >= maxResends {
-				c.remove(q)
-				c.fail(q, fmt.Errorf("read reply to %.40q, damaged %d times: %w", q.body, q.damaged+1, err))
-				return
-			}
-			c.flight[0].damaged++
-		}
+	if len(c.flight) == 0 {
 		c.transmitByte(Nack, '-')
 		c.mu.Unlock()
 		return
 	}
 	q := c.flight[0]
-	c.remove(q)
-	c.transmitByte(Ack, '+')
 	if q.damaged++; q.damaged > maxResends {
+		c.remove(q)
 		c.fail(q, fmt.Errorf("read reply to %.40q, damaged %d times: %w", q.body, q.damaged, err))
 		return
 	}
+	if len(c.flight) == 1 && !q.pipelined {
+		c.transmitByte(Nack, '-')
+		c.mu.Unlock()
+		return
+	}
+	c.remove(q)
+	c.transmitByte(Ack, '+')
 	if q.deliver != nil {
 		q.acked = false
 		c.queue = slices.Insert(c.queue, 0, q)
 	}
+	done := c.pump()
 	c.mu.Unlock()
+	finishAll(done)
 }
 
 // receiveUnreadable fails the request whose reply arrived whole and is none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -123,30 +124,29 @@ func (c *Client) endSilence() {
 	c.mu.Unlock()
 }
 
-// giveUp fails every request that waits for a silent stub. What is in flight
-// stays there where nothing is lost: its reply may still come, and must not be
-// taken for another's. Called with mu held, which it releases.
+// giveUp fails every request that waits for a silent stub, but not what puts
+// back a batch's changes. Called with mu held, which it releases.
 func (c *Client) giveUp(head *request) {
 	err := fmt.Errorf("wait for reply to %.40q: %w for %v: it hangs, is stopped, or is busy in its monitor", head.body, ErrSilent, c.o.ReplyTimeout)
 	c.o.Log.Warn("stub does not answer", "body", wireText(head.body))
 	var done []outcome
-	var marks []*request
+	var kept []*request
 	refused := false
-	for _, q := range append(c.flight, c.queue...) {
-		if q.kind == batchEnd { // what a batch has changed must be put back
-			marks = append(marks, q)
-			continue
+	for i, q := range append(slices.Clone(c.flight), c.queue...) {
+		switch sent := i < len(c.flight); {
+		case q.kind == batchEnd, q.kind == restore && (c.lossy || !sent):
+			q.acked, q.resends = false, 0
+			kept = append(kept, q)
+		case q.kind != restore:
+			refused = refused || q.kind == resume
+			done = append(done, q.result(nil, err))
 		}
-		refused = refused || q.kind == resume
-		done = append(done, q.result(nil, err))
 	}
-	c.queue = marks
+	c.queue = kept
 	if refused {
 		c.run, c.interrupt = halted, false
 	}
-	if c.lossy {
-		c.flight, c.probe, c.known = nil, nil, false
-	}
+	c.startAnew()
 	done = append(done, c.pump()...)
 	c.listen()
 	c.mu.Unlock()
@@ -154,4 +154,19 @@ func (c *Client) giveUp(head *request) {
 		c.o.OnRefused(err)
 	}
 	finishAll(done)
+}
+
+// startAnew makes sure that a reply which still comes is not taken for that of
+// a later request. On a lossy line it is lost, after so many tries. Elsewhere
+// what is in flight stays there, and a question follows that tells where the
+// replies are: see lost.go. Called with mu held.
+func (c *Client) startAnew() {
+	switch {
+	case c.lossy:
+		c.flight, c.probe, c.known = nil, nil, false
+	case c.probe == nil && c.features.has("PacketSize"):
+		c.shifted = true
+		c.probe = &request{body: hello}
+		c.send(c.probe)
+	}
 }

@@ -93,6 +93,59 @@ func TestABatchThatMeetsSilenceStillPutsBackWhatItChanged(t *testing.T) {
 	})
 }
 
+func TestAfterAReplyThatNeverCameTheStubIsAskedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := greeted(t, withMemory())
+		lost := "qC"
+		s.Swallow = func(body string) bool {
+			if body != lost {
+				return false
+			}
+			lost = ""
+			s.Raw("+")
+			return true
+		}
+		if _, err := c.Do(t.Context(), rsp.AnyThread, []byte("qC")); !errors.Is(err, rsp.ErrSilent) {
+			t.Errorf("%v", err)
+		}
+		if got, err := c.Do(t.Context(), rsp.AnyThread, []byte("qC")); err != nil || string(got) != "QCp01.01" {
+			t.Errorf("next: %q, %v", got, err)
+		}
+	})
+}
+
+func TestSilenceAtTheEndOfABatchDoesNotLeaveMemoryPhysical(t *testing.T) {
+	for _, lossy := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			m := withMemory()
+			c, s := start(t, m.Handle, &rsp.ClientOptions{Lossy: lossy})
+			if _, err := c.Handshake(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			lost := 6 // as often as it is tried on a lossy line
+			if !lossy {
+				lost = 1
+			}
+			s.Swallow = func(body string) bool {
+				if body == "Qqemu.PhyMemMode:0" {
+					lost--
+				}
+				return body == "Qqemu.PhyMemMode:0" && lost >= 0
+			}
+			if err := c.Atomically(t.Context(), func(b *rsp.Batch) error { return b.SetPhysMem(t.Context(), true) }); err != nil {
+				t.Error(err)
+			}
+			_, err := c.Do(t.Context(), rsp.AnyThread, []byte("qC"))
+			if !errors.Is(err, rsp.ErrSilent) {
+				t.Errorf("%v", err)
+			}
+			if got, err := c.Do(t.Context(), rsp.AnyThread, []byte("qqemu.PhyMemMode")); err != nil || string(got) != "0" {
+				t.Errorf("lossy %v: the mode is %q, %v", lossy, got, err)
+			}
+		})
+	}
+}
+
 func TestWhatMayTakeItsTimeIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := start(t, func(s *rsptest.Stub, m rsp.Message) {

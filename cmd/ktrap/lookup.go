@@ -170,13 +170,11 @@ func (k *kernelFlags) open(ctx context.Context, args []string, sym *symbolFlags,
 
 // image takes the image off the arguments: a file that is there.
 func (k *kernelFlags) image(args []string) (path string, rest []string, err error) {
-	if len(args) > 0 {
-		if st, err := os.Stat(args[0]); err == nil && st.Mode().IsRegular() {
-			return args[0], args[1:], nil
-		}
-		if strings.Contains(args[0], "vmlinux") {
-			return "", nil, &exitError{exitUsage, fmt.Errorf("open %s: no such file", args[0])}
-		}
+	if path, rest = firstFile(args); path != "" {
+		return path, rest, nil
+	}
+	if len(args) > 0 && strings.Contains(args[0], "vmlinux") {
+		return "", nil, &exitError{exitUsage, fmt.Errorf("open %s: no such file", args[0])}
 	}
 	switch {
 	case k.BuildID != "":
@@ -193,6 +191,16 @@ func (k *kernelFlags) image(args []string) (path string, rest []string, err erro
 		fmt.Fprintf(os.Stderr, "ktrap: using %s\n", path)
 	}
 	return path, args, err
+}
+
+// firstFile takes a file that is there off the arguments.
+func firstFile(args []string) (path string, rest []string) {
+	if len(args) > 0 {
+		if st, err := os.Stat(args[0]); err == nil && st.Mode().IsRegular() {
+			return args[0], args[1:]
+		}
+	}
+	return "", args
 }
 
 func readKallsyms(path string) (*symbols.Kallsyms, error) {

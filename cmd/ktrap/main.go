@@ -24,6 +24,7 @@ type cli struct {
 	Boot    bootCmd    `cmd:"" help:"Start QEMU with a kernel, and attach to it."`
 	Repro   reproCmd   `cmd:"" help:"Boot or attach, run a reproducer in the guest, report the crash."`
 	Script  scriptCmd  `cmd:"" help:"Run a scripted session (Starlark)."`
+	Type    typeCmd    `cmd:"" help:"Layout of a struct, union or enum; type and address of a variable."`
 	Lookup  lookupCmd  `cmd:"" help:"Function, inlined callers and source line of addresses, names and file:line."`
 	Report  reportCmd  `cmd:"" help:"Show a saved report again."`
 	Lab     labCmd     `cmd:"" help:"Fetch and build ready kernels to try everything on."`

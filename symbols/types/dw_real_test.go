@@ -2,6 +2,8 @@ package types
 
 import (
 	"debug/dwarf"
+	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -50,6 +52,56 @@ func sameStruct(t *testing.T, name string, a, b *dwarf.StructType) {
 			sameStruct(t, name+"."+x.Name, sx, sy)
 		}
 	}
+}
+
+// Random structs, unions and enums must have the same outline from both.
+func TestRealOutlinesAreTheSameFromDWARFAndBTF(t *testing.T) {
+	for path, src := range vmlinuxes(t) {
+		fromBTF, fromDWARF := New(without{src, ".debug"}), New(without{src, ".BTF"})
+		b, err := fromBTF.loadBTF()
+		if err != nil {
+			t.Logf("%s: no BTF: NOT COMPARED", path)
+			continue
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		for compared := 0; compared < 300; {
+			id := uint32(1 + r.IntN(len(b.off)-1))
+			typ, _ := b.at(id)
+			if typ.name == 0 || typ.kind != btfStruct && typ.kind != btfUnion && typ.kind != btfEnum && typ.kind != btfEnum64 {
+				continue
+			}
+			compared++
+			name := Spell(b.typeOf(id))
+			if first, _ := b.find(strings.Fields(name)[0], b.str(typ.name)); first != id {
+				continue // the second struct of one name
+			}
+			got, err1 := outlineText(fromBTF, name)
+			want, err2 := outlineText(fromDWARF, name)
+			if err1 != nil || err2 != nil || got != want {
+				t.Errorf("%s: %v %v\n--- BTF\n%s--- DWARF\n%s", name, err1, err2, got, want)
+			}
+		}
+	}
+}
+
+var (
+	alignAttribute = regexp.MustCompile(` __attribute__\(\(__aligned__\(\d+\)\)\)`)
+	dimensions     = regexp.MustCompile(`(\[\d+\])+`)
+	columns        = regexp.MustCompile(` +/\*`)
+)
+
+// outlineText writes an outline without what BTF does not have.
+func outlineText(info *Info, name string) (string, error) {
+	s, err := info.Subject(name)
+	if err != nil {
+		return "", err
+	}
+	o, err := info.Outline(s.Type, nil)
+	if err != nil {
+		return "", err
+	}
+	text := alignAttribute.ReplaceAllString(o.String(), "")
+	return columns.ReplaceAllString(dimensions.ReplaceAllString(text, "[]"), " /*"), nil
 }
 
 func BenchmarkLayoutTaskStructFromDWARF(b *testing.B) {

@@ -166,23 +166,6 @@ func TestAGDBThatAsksAheadIsAnsweredInOrder(t *testing.T) {
 	})
 }
 
-func TestThePortThatWasChosenIsTold(t *testing.T) {
-	var heard []string
-	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
-	o := &Options{Stub: rsptest.ListenUnix(t, m.Handle), Listen: "localhost:0", NoTraps: true,
-		OnEvent: func(e Event) { heard = append(heard, e.Text) }}
-	err := Run(t.Context(), o, func(ctx context.Context, s *Session) error {
-		want := "gdb may connect: target remote " + s.ListenAddr()
-		if strings.HasSuffix(s.ListenAddr(), ":0") || heard[len(heard)-1] != want {
-			t.Errorf("heard %q, want %q", heard, want)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 func TestAHungJobDoesNotKeepTheGuest(t *testing.T) {
 	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
 	free := make(chan struct{})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,9 +36,6 @@ func (s *Session) serveGDB(ctx context.Context) (func(), error) {
 		return nil, err
 	}
 	s.listens = l.Addr().String()
-	if strings.HasSuffix(s.opts.Listen, ":0") { // nobody else can tell which it has become
-		s.emit(Event{Kind: Note, Text: "gdb may connect: target remote " + s.listens})
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {

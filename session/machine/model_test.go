@@ -20,7 +20,7 @@ type world struct {
 	rand  *rand.Rand
 	m     *Machine
 	twin  *Machine // hears the same and must say the same
-	trace []string
+	trace []func() string // formatted only when something is wrong
 
 	// The stub.
 	guest   guestState
@@ -65,7 +65,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) fatalf(format string, args ...any) {
 	w.t.Helper()
-	last := w.trace[max(0, len(w.trace)-25):]
+	var last []string
+	for _, say := range w.trace[max(0, len(w.trace)-25):] {
+		last = append(last, say())
+	}
 	w.t.Fatalf("%s\nafter:\n  %s", fmt.Sprintf(format, args...), strings.Join(last, "\n  "))
 }
 
@@ -73,11 +76,14 @@ func (w *world) fatalf(format string, args ...any) {
 func (w *world) step(ev Event) {
 	w.t.Helper()
 	effects := w.m.Step(ev)
-	names := make([]string, len(effects))
-	for i, e := range effects {
-		names[i] = name(e)
-	}
-	w.trace = append(w.trace, fmt.Sprintf("%T%+v -> %q, %v, guest %s, owed %q", ev, ev, names, w.m.State(), w.guest, w.owed))
+	state, guest, owed := w.m.State(), w.guest, w.owed
+	w.trace = append(w.trace, func() string {
+		names := make([]string, len(effects))
+		for i, e := range effects {
+			names[i] = name(e)
+		}
+		return fmt.Sprintf("%T%+v -> %q, %v, guest %s, owed %q", ev, ev, names, state, guest, owed)
+	})
 	if again := w.twin.Step(ev); !reflect.DeepEqual(again, effects) {
 		w.fatalf("the same events have other effects: %+v", again)
 	}
@@ -253,7 +259,7 @@ func (w *world) change() {
 			m.Points.Drop(p, owner)
 		}
 	}
-	w.trace = append(w.trace, fmt.Sprintf("%s changes %v", owner, p.Addr))
+	w.trace = append(w.trace, func() string { return fmt.Sprintf("%s changes %v", owner, p.Addr) })
 }
 
 // answer pays what is owed to the machine.

@@ -19,7 +19,7 @@ type world struct {
 	t     *testing.T
 	rand  *rand.Rand
 	m     *Machine
-	twin  *Machine // hears the same and must say the same
+	twin  *Machine        // hears the same and must say the same
 	trace []func() string // formatted only when something is wrong
 
 	// The stub.

@@ -14,6 +14,7 @@ type Abbrev struct {
 	Tag      Tag
 	Children bool
 	Attrs    []AttrSpec
+	Code     bool // has DW_AT_low_pc or DW_AT_ranges
 
 	size    int // of all attributes when fixed, else -1
 	sibling int // offset of a DW_AT_sibling of form ref4 when fixed, else -1
@@ -109,6 +110,11 @@ func (t *AbbrevTable) add(code uint64, a Abbrev) {
 // measure finds out what can be skipped without looking at it.
 func (a *Abbrev) measure(e Encoding) {
 	a.sibling = -1
+	for _, s := range a.Attrs {
+		if s.Attr == AttrLowPC || s.Attr == AttrRanges {
+			a.Code = true
+		}
+	}
 	for _, s := range a.Attrs {
 		if s.Attr == AttrSibling && s.Form == FormRef4 {
 			a.sibling = a.size

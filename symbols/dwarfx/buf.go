@@ -139,9 +139,16 @@ func (b *Buf) Uint(size int) uint64 {
 
 // Uleb reads an unsigned LEB128 number; bits beyond 64 are dropped.
 func (b *Buf) Uleb() uint64 {
-	if b.off < len(b.data) && b.data[b.off] < 0x80 {
-		b.off++
-		return uint64(b.data[b.off-1])
+	// Nearly all are of one or two bytes.
+	if p := b.data[b.off:]; len(p) > 1 {
+		if p[0] < 0x80 {
+			b.off++
+			return uint64(p[0])
+		}
+		if p[1] < 0x80 {
+			b.off += 2
+			return uint64(p[0]&0x7f) | uint64(p[1])<<7
+		}
 	}
 	var v uint64
 	for shift := uint(0); ; shift += 7 {

@@ -26,7 +26,7 @@ func (u *unit) indexFunctions() {
 	u.funcs = flatten(u.funcs)
 }
 
-// subprograms visits the subprograms of a unit, with the cursor at their
+// subprograms visits the subprograms of a unit that have code, with the cursor at their
 // attributes.
 func (u *unit) subprograms(visit func(off uint64, a *dwarfx.Abbrev, b dwarfx.Buf)) {
 	b := u.Buf(u.First)
@@ -39,7 +39,9 @@ func (u *unit) subprograms(visit func(off uint64, a *dwarfx.Abbrev, b dwarfx.Buf
 				b.Seek(u.End) // bytes after the root's children are filler
 			}
 		case a.Tag == dwarfx.TagSubprogram:
-			visit(off, a, b)
+			if a.Code { // most are declarations, or inlined everywhere
+				visit(off, a, b)
+			}
 			u.SkipEntry(&b, a)
 		case depth == 0 || u.holdsFunctions(a.Tag):
 			u.SkipAttrs(&b, a)

@@ -19,10 +19,10 @@ const (
 	loadFrom = 8
 	// buildFrom is the number of units from which an index is built beside the
 	// lookups, which change over when it is there.
-	buildFrom = 96
+	buildFrom = 64
 	// waitUnits is the number of units from which lookups wait for the index that
 	// is being built: more would only take its time.
-	waitUnits = 256
+	waitUnits = 128
 	// waitFrom is the number of addresses for which building comes first.
 	waitFrom = 1000
 )

@@ -74,6 +74,7 @@ func sameFile(a, b string) bool {
 type chooser struct {
 	what             string
 	release, buildID string // "" accepts any
+	madeFor          string // release that a module without build-id must be made for
 	found            string
 	hasDWARF         bool
 	tried            []string // what was there but did not fit, and why
@@ -105,6 +106,8 @@ func (c *chooser) try(path string) bool {
 		c.reject(path, fmt.Sprintf("build-id %q", id))
 	case c.buildID == "" && c.release != "" && im.Release() != c.release:
 		c.reject(path, fmt.Sprintf("release %q", im.Release()))
+	case c.buildID == "" && c.madeFor != "" && im.MadeFor() != "" && im.MadeFor() != c.madeFor:
+		c.reject(path, fmt.Sprintf("made for %q", im.MadeFor()))
 	case c.found == "" || im.HasDWARF():
 		c.found, c.hasDWARF = path, im.HasDWARF()
 	}

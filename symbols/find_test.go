@@ -68,6 +68,39 @@ func TestModulesAreFoundUnderAnySpelling(t *testing.T) {
 	}
 }
 
+func TestAModuleWithoutBuildIDMustBeMadeForTheRelease(t *testing.T) {
+	made := func(release string) string {
+		e := moduleImage()
+		e.Sections = append(e.Sections, symtest.Section{Name: ".modinfo", Data: []byte("license=GPL\x00vermagic=" + release + " SMP mod_unload \x00")})
+		return string(e.Bytes())
+	}
+	dir := t.TempDir()
+	other := writeFile(t, dir, "a/m.ko", made("6.1"))
+	right := writeFile(t, dir, "b/m.ko", made("6.12"))
+	if got, err := NewModuleFinder("6.12", []string{dir}).Find("m", ""); err != nil || got != right {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := NewModuleFinder("6.13", []string{dir}).Find("m", ""); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), other) || !strings.Contains(err.Error(), `made for "6.1"`) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestModulesAreFoundInTheLayoutsOfDistributionsAndBuilds(t *testing.T) {
+	for name, place := range map[string]string{
+		"Debian":           "usr/lib/debug/lib/modules/6.1/kernel/fs/ext4/ext4.ko",
+		"Fedora":           "usr/lib/debug/lib/modules/6.1/kernel/fs/ext4/ext4.ko.debug",
+		"Ubuntu":           "usr/lib/debug/usr/lib/modules/6.1/kernel/fs/ext4/ext4.ko.zst.debug",
+		"build tree":       "fs/ext4/ext4.ko",
+		"INSTALL_MOD_PATH": "lib/modules/6.1/kernel/fs/ext4/ext4.ko",
+	} {
+		dir := t.TempDir()
+		want := writeFile(t, dir, place, withID(7, true))
+		if got, err := FindModule("6.1", "ext4", "0707", []string{dir}); err != nil || got != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 func TestFilesOfModulesAreRecognised(t *testing.T) {
 	for file, want := range map[string]string{
 		"ext4.ko": "ext4", "snd-hda.ko.xz": "snd_hda", "a.ko.zst": "a", "a.ko.gz": "a", "a.ko.debug": "a",

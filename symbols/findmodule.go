@@ -34,11 +34,11 @@ func FindModule(release, name, buildID string, dirs []string) (string, error) {
 }
 
 // Find gives the file of a module. Of several with the build-id one with DWARF
-// is preferred; an empty build-id accepts any.
+// is preferred; an empty build-id accepts any that was made for the release.
 // Errors: wraps ErrNotFound and names the files that were looked at.
 func (m *ModuleFinder) Find(name, buildID string) (string, error) {
 	m.once.Do(m.index)
-	c := chooser{what: "module " + name, buildID: buildID}
+	c := chooser{what: "module " + name, buildID: buildID, madeFor: m.release}
 	return c.choose(slices.Concat(m.files[moduleName(name)], buildIDPlaces(buildID)))
 }
 
@@ -75,7 +75,7 @@ func (m *ModuleFinder) index() {
 func moduleOfFile(file string) (string, bool) {
 	base, rest, ok := strings.Cut(file, ".ko")
 	switch rest {
-	case "", ".debug", ".xz", ".zst", ".gz":
+	case "", ".debug", ".xz", ".zst", ".gz", ".xz.debug", ".zst.debug", ".gz.debug":
 		return moduleName(base), ok
 	}
 	return "", false

@@ -1,18 +1,16 @@
 package symbols
 
 import (
-	"encoding/binary"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/symtest"
 )
 
-// kallsyms decodes the table that the kernel's build put into vmlinux: what the
-// kernel itself will print.
-// Source: linux v6.1 kernel/kallsyms.c, CONFIG_KALLSYMS_BASE_RELATIVE and
-// CONFIG_KALLSYMS_ABSOLUTE_PERCPU.
+// kallsyms is the table that the kernel's build put into vmlinux: what the kernel
+// itself will print.
 type kallsyms struct {
 	addrs []uint64
 	names []string
@@ -20,56 +18,55 @@ type kallsyms struct {
 
 func readKallsyms(t *testing.T, im *Image) kallsyms {
 	t.Helper()
-	offsets, names := rodata(t, im, "kallsyms_offsets"), rodata(t, im, "kallsyms_names")
-	tokens, index := rodata(t, im, "kallsyms_token_table"), rodata(t, im, "kallsyms_token_index")
-	base := binary.LittleEndian.Uint64(rodata(t, im, "kallsyms_relative_base"))
+	table, err := ReadKallsymsMemory(memoryOf(im), kallsymsPlaces(t, im))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var k kallsyms
-	for i := range binary.LittleEndian.Uint32(rodata(t, im, "kallsyms_num_syms")) {
-		off := int32(binary.LittleEndian.Uint32(offsets[4*i:]))
-		a := uint64(off)
-		if off < 0 {
-			a = base - 1 - uint64(int64(off))
-		}
-		n := int(names[0])
-		names = names[1:]
-		if n&0x80 != 0 {
-			n = n&0x7f | int(names[0])<<7
-			names = names[1:]
-		}
-		var name []byte
-		for _, c := range names[:n] {
-			token := tokens[binary.LittleEndian.Uint16(index[2*int(c):]):]
-			for i := 0; token[i] != 0; i++ {
-				name = append(name, token[i])
-			}
-		}
-		names = names[n:]
-		k.addrs = append(k.addrs, a)
-		k.names = append(k.names, string(name[1:])) // the first letter is nm's type
+	for _, s := range table.Kernel().Syms {
+		k.addrs = append(k.addrs, uint64(s.Addr))
+		k.names = append(k.names, s.Name)
 	}
 	return k
 }
 
-// rodata gives what lies at a symbol. The table leaves out its own symbols, so
-// they are taken from the file.
-func rodata(t *testing.T, im *Image, name string) []byte {
+// memoryOf reads what the file says of a kernel's memory.
+func memoryOf(im *Image) func(p []byte, a addr.Addr) error {
+	return func(p []byte, a addr.Addr) error {
+		sec, ok := im.File().SectionAt(uint64(a))
+		if !ok {
+			return ErrNotFound
+		}
+		data, err := im.File().Section(sec.Name)
+		if off := uint64(a) - sec.Addr; err == nil && off < uint64(len(data)) {
+			copy(p, data[off:])
+		}
+		return err
+	}
+}
+
+// kallsymsPlaces takes the places from the file: the table leaves out its own
+// symbols.
+func kallsymsPlaces(t *testing.T, im *Image) *KallsymsPlaces {
 	t.Helper()
 	all, err := im.File().AllSymbols()
 	if err != nil {
 		t.Fatal(err)
 	}
+	var p KallsymsPlaces
+	by := map[string]*addr.Addr{
+		"num_syms": &p.NumSyms, "names": &p.Names, "markers": &p.Markers, "token_table": &p.TokenTable,
+		"token_index": &p.TokenIndex, "offsets": &p.Offsets, "relative_base": &p.RelativeBase,
+	}
 	for s := range all {
-		if s.Name == name {
-			sec := im.File().Sections()[s.Section]
-			data, err := im.File().Section(sec.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return data[s.Value-sec.Addr:]
+		if name, ok := strings.CutPrefix(s.Name, "kallsyms_"); ok && by[name] != nil {
+			*by[name] = addr.Addr(s.Value)
 		}
 	}
-	t.Skipf("SKIPPED, nothing was compared: the kernel has no %s", name)
-	return nil
+	if p.Offsets == 0 || p.NumSyms == 0 {
+		t.Skip("SKIPPED, nothing was compared: the kernel has no kallsyms_offsets")
+	}
+	return &p
 }
 
 func TestNamesAndSizesOfCodeAreThoseOfTheKernelsOwnTable(t *testing.T) {
@@ -116,4 +113,27 @@ func BenchmarkTable(b *testing.B) {
 	for b.Loop() {
 		newTable(im.file, im.log).order()
 	}
+}
+
+// FuzzReadKallsymsMemory reads tables out of damaged memory.
+func FuzzReadKallsymsMemory(f *testing.F) {
+	memory := make([]byte, 0x300)
+	memory[0] = 2                           // kallsyms_num_syms
+	copy(memory[0x10:], "\x01\x00\x01\x01") // two names of one token
+	copy(memory[0x20:], "Tf\x00tg\x00")
+	memory[0x40+2] = 3 // index of the second token
+	f.Add(memory)
+	f.Fuzz(func(t *testing.T, memory []byte) {
+		read := func(p []byte, a addr.Addr) error {
+			if uint64(a)+uint64(len(p)) > uint64(len(memory)) {
+				return ErrNotFound
+			}
+			copy(p, memory[a:])
+			return nil
+		}
+		k, err := ReadKallsymsMemory(read, &KallsymsPlaces{0, 0x10, 0x20, 0x20, 0x40, 0x240, 0x248})
+		if (err == nil) != (k != nil) {
+			t.Fatalf("%v with error %v", k, err)
+		}
+	})
 }

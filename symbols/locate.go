@@ -88,6 +88,9 @@ func (s *Symbolizer) frames(a addr.Addr) ([]Location, Reason) {
 	if len(frames) == 0 {
 		return nil, NoLine
 	}
+	if frames[0].Line == 0 {
+		return im.locations(frames), Generated
+	}
 	return im.locations(frames), Complete
 }
 

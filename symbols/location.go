@@ -27,6 +27,7 @@ const (
 	NoModuleFile        // the module's file was not found; names come from the guest
 	NoDebugInfo         // the file has symbols only
 	NoLine              // the debug information does not cover the address
+	Generated           // code that the compiler gives no line of the source
 	Padding             // filler after the end of a function
 	Prefix              // filler before a function, a __pfx_ symbol
 	Data                // not code, but a symbol covers it
@@ -51,6 +52,8 @@ func (r Reason) String() string {
 		return "padding before the function"
 	case Data:
 		return "data"
+	case Generated:
+		return "made by the compiler: no source line"
 	case Padding:
 		return "padding after the function"
 	}

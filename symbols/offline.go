@@ -80,6 +80,13 @@ func (f *Offline) Close() {
 	}
 }
 
+// Expect says that n locations will be asked for soon.
+func (f *Offline) Expect(n int) {
+	if f.vmlinux != nil {
+		f.vmlinux.Expect(n)
+	}
+}
+
 // Symbolizer gives the snapshot with the modules seen so far.
 func (f *Offline) Symbolizer() *Symbolizer { return f.sym }
 
@@ -115,9 +122,6 @@ func (f *Offline) open(name, buildID string) error {
 		return err
 	}
 	f.images = append(f.images, im)
-	if made := im.MadeFor(); buildID == "" && made != "" && f.Release() != "" && made != f.Release() {
-		return fmt.Errorf("use %s: it was made for %s, not %s: %w", path, made, f.Release(), ErrMismatch)
-	}
 	return f.add(name, im)
 }
 

@@ -9,7 +9,7 @@ import (
 // BenchmarkOneQuestion is all the work of a process that is asked one thing.
 func BenchmarkOneQuestion(b *testing.B) {
 	path := symtest.Vmlinux(b)
-	for _, text := range []string{"vfs_write+0xc7", "vfs_write", "nr_cpu_ids"} {
+	for _, text := range []string{"0xffffffff8134d497", "vfs_write+0xc7", "nr_cpu_ids"} {
 		b.Run(text, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -61,6 +61,11 @@ func (s *Sources) Find(l Location) (string, error) {
 			return p, nil
 		}
 	}
+	if v := series(s.o.Release); v != "" && !filepath.IsAbs(l.File) {
+		if packed := "/usr/src/linux-source-" + v + ".tar.xz"; exists(packed) {
+			return "", fmt.Errorf("find source %q: %w; unpack it: tar -C /usr/src -xf %s", l.File, ErrNoSource, packed)
+		}
+	}
 	return "", fmt.Errorf("find source %q: %w", l.File, ErrNoSource)
 }
 

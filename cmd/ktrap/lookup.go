@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,13 +81,25 @@ func (c *lookupCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Format == "json" {
 		print = p.json
 	}
+	kernel.Expect(len(locs))
 	for _, loc := range joinModules(locs) {
 		print(kernel.Ask(loc))
 	}
 	if len(locs) == 0 {
-		err = c.stream(ctx, os.Stdin, out, func(loc string) { print(kernel.Ask(loc)) })
+		in := bufio.NewReaderSize(os.Stdin, 64<<10)
+		kernel.Expect(waiting(in))
+		err = c.stream(ctx, in, out, func(loc string) { print(kernel.Ask(loc)) })
 	}
 	return errors.Join(err, out.Flush())
+}
+
+// waiting counts the lines that have arrived already, at least one byte of them.
+func waiting(in *bufio.Reader) int {
+	if _, err := in.Peek(1); err != nil {
+		return 0
+	}
+	here, _ := in.Peek(in.Buffered()) // what is buffered cannot fail
+	return bytes.Count(here, []byte("\n"))
 }
 
 // stream answers line by line. What is answered is written at once when no

@@ -76,6 +76,11 @@ bench: ## Go benchmarks (compare with `go tool benchstat`)
 bench-attach: packages ## time from start to "traps armed", beside gdb (docs/performance.md)
 	$(GO) test -tags qemu -run '^$$' -bench BenchmarkAttach -benchtime 15x ./cmd/ktrap
 
+.PHONY: bench-peers
+bench-peers: build ## symbols beside addr2line, llvm-symbolizer, pahole, ... (docs/performance.md); installs them
+	@$(BIN) lab prepare 6.1 >&2
+	@testdata/bench/peers $(BIN) $$($(BIN) lab path vmlinux) $(ROUNDS)
+
 .PHONY: golden
 golden: ## rewrite golden files after a wanted change
 	@for p in $(GOLDEN); do $(GO) test $$p -update || exit 1; done
@@ -84,6 +89,10 @@ golden: ## rewrite golden files after a wanted change
 lab: packages ## fetch and build the two lab kernels
 	$(BIN) lab prepare 6.1
 	$(BIN) lab prepare 6.12
+
+.PHONY: clang-kernels
+clang-kernels: ## build small kernels with clang, which the tests of package symbols use when they are there
+	@testdata/clangkernel/build 6.1
 
 .PHONY: clean
 clean: ## remove build products (the lab cache stays: `ktrap lab --remove`)

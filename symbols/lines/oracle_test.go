@@ -1,6 +1,7 @@
 package lines_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -168,16 +169,27 @@ func anywhere(f *elffile.File, n int) (pcs []uint64) {
 	return pcs
 }
 
+// release names a kernel, its compiler and what is special about it.
 func release(t *testing.T, path string) string {
 	im, err := symbols.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer im.Close()
-	if _, ok := im.Symbol("__asan_load8"); ok {
-		return im.Release() + ", with KASAN"
+	text := im.Release() + ", gcc"
+	if strings.Contains(im.Banner(), "clang") {
+		text = im.Release() + ", clang"
 	}
-	return im.Release()
+	if info, err := im.File().Section(".debug_info"); err == nil && len(info) > 6 {
+		text += fmt.Sprintf(", DWARF %d", binary.LittleEndian.Uint16(info[4:]))
+	}
+	if _, ok := im.Symbol("__asan_load8"); ok {
+		text += ", KASAN"
+	}
+	if strings.Contains(path, "lto") {
+		text += ", ThinLTO"
+	}
+	return text
 }
 
 // writeOracle writes the table where KTRAP_TABLES says.

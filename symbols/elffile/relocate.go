@@ -29,28 +29,44 @@ func (f *File) relocate(data []byte, i, rel int) error {
 	if err != nil {
 		return err
 	}
-	shndx := f.extendedIndexes(link)
+	values := f.symbolValues(syms, f.extendedIndexes(link))
 	base := f.sections[i].Addr
 	for ; len(relas) >= relaSize; relas = relas[relaSize:] {
 		off, info, addend := le.Uint64(relas), le.Uint64(relas[8:]), le.Uint64(relas[16:])
-		value, ok := f.symbolValue(syms, shndx, info>>32)
-		if !ok {
+		n := info >> 32
+		if n >= uint64(len(values)) || values[n].undefined {
 			continue
 		}
-		if err := apply(data, elf.R_X86_64(uint32(info)), off, value+addend, base+off); err != nil {
-			return err
+		value := values[n].value + addend
+		// Almost all are of these two kinds; a big module has millions.
+		switch typ := elf.R_X86_64(uint32(info)); {
+		case typ == elf.R_X86_64_32 && off < uint64(len(data)) && uint64(len(data))-off >= 4:
+			le.PutUint32(data[off:], uint32(value))
+		case typ == elf.R_X86_64_64 && off < uint64(len(data)) && uint64(len(data))-off >= 8:
+			le.PutUint64(data[off:], value)
+		default:
+			if err := apply(data, typ, off, value, base+off); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// symbolValue gives the laid-out value of a symbol defined in this file.
-func (f *File) symbolValue(syms, shndx []byte, n uint64) (uint64, bool) {
-	if n >= uint64(len(syms)/symSize) {
-		return 0, false
+// symbolValue is the laid-out value of a symbol of the file.
+type symbolValue struct {
+	value     uint64
+	undefined bool // it belongs to the kernel or another module
+}
+
+func (f *File) symbolValues(syms, shndx []byte) []symbolValue {
+	list := make([]symbolValue, len(syms)/symSize)
+	for n := range list {
+		s := syms[n*symSize:]
+		value, ok := f.placed(sectionIndex(s, shndx, uint64(n)), le.Uint64(s[8:]))
+		list[n] = symbolValue{value, !ok}
 	}
-	s := syms[n*symSize:]
-	return f.placed(sectionIndex(s, shndx, n), le.Uint64(s[8:]))
+	return list
 }
 
 // placed turns a symbol's value into a link address.

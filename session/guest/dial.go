@@ -196,7 +196,7 @@ func (o *Options) config(a *attempt) (*ssh.ClientConfig, error) {
 		User:              cmp.Or(o.User, "root"),
 		Auth:              auth,
 		HostKeyCallback:   hostKey,
-		HostKeyAlgorithms: o.knownAlgorithms(hostKey),
+		HostKeyAlgorithms: o.hostKeyAlgorithms(hostKey),
 		ClientVersion:     "SSH-2.0-ktrap",
 		// Emulated guests compute slowly: the cheapest safe algorithms first.
 		Config: ssh.Config{KeyExchanges: preferred(ssh.SupportedAlgorithms().KeyExchanges, ssh.KeyExchangeCurve25519)},

@@ -42,14 +42,16 @@ func (o *Options) hostKeyCallback() (ssh.HostKeyCallback, error) {
 	}, nil
 }
 
-// knownAlgorithms are those of the keys that known_hosts has for the guest: a
-// server with several keys must show the one that can be checked. nil, for a
-// guest without known keys, leaves the choice to the server.
-func (o *Options) knownAlgorithms(known ssh.HostKeyCallback) []string {
+// hostKeyAlgorithms are those of the keys that known_hosts has for the guest: a
+// server with several keys must show the one that can be checked. For a guest
+// without known keys they are all there are, ed25519 first as OpenSSH has it: a
+// dropbear 2022.83 with no other key dies of a client that wants RSA.
+func (o *Options) hostKeyAlgorithms(known ssh.HostKeyCallback) []string {
+	all := preferred(ssh.SupportedAlgorithms().HostKeys, ssh.KeyAlgoED25519)
 	err := known(o.Addr, &net.TCPAddr{IP: net.IPv4zero}, noKey{})
 	unknown, ok := errors.AsType[*knownhosts.KeyError](err)
-	if !ok {
-		return nil
+	if !ok || len(unknown.Want) == 0 {
+		return all
 	}
 	var algorithms []string
 	for _, k := range unknown.Want {

@@ -101,6 +101,9 @@ func (im *Image) BuildID() string { return im.file.BuildID() }
 // Types gives the types and variables of the image.
 func (im *Image) Types() *types.Info { return im.types }
 
+// HasSymbols reports whether the file has a symbol table.
+func (im *Image) HasSymbols() bool { return im.symbols().syms.Len() > 1 }
+
 // HasDWARF reports whether the image can answer with file and line.
 func (im *Image) HasDWARF() bool {
 	return im.file.Has(".debug_info") && im.file.Has(".debug_abbrev") && im.file.Has(".debug_line")

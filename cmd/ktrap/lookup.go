@@ -173,6 +173,7 @@ func (k *kernelFlags) open(ctx context.Context, args []string, sym *symbolFlags,
 		if image, err = symbols.Open(path, &symbols.OpenOptions{Log: log, Fetch: o.Fetch}); err != nil {
 			return nil, nil, err
 		}
+		sayWhatIsMissing(image)
 	}
 	kernel, err := symbols.NewOffline(image, o)
 	if len(args) == 1 && args[0] == "-" {

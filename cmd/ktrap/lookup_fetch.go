@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 
+	"ktrap/symbols"
 	"ktrap/symbols/debuginfod"
 )
 
@@ -32,7 +34,27 @@ func fetchDebugInfo(ctx context.Context) func(buildID string) (string, error) {
 		_ = bar.Set64(got) // a bar that cannot be drawn hinders nothing
 	}
 	return func(buildID string) (string, error) {
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt) // gives up the download, not ktrap
+		defer stop()
 		bar = nil
-		return client.Fetch(ctx, buildID)
+		path, err := client.Fetch(ctx, buildID)
+		if err != nil {
+			say(os.Stderr, err.Error()) // what is on this host answers what it can
+		}
+		return path, err
 	}
+}
+
+// sayWhatIsMissing tells of an image that cannot answer everything.
+func sayWhatIsMissing(im *symbols.Image) {
+	what := ""
+	switch {
+	case im.HasDWARF():
+		return
+	case im.HasSymbols():
+		what = "no debug information, only symbols"
+	default:
+		what = "neither debug information nor symbols"
+	}
+	say(os.Stderr, im.Path()+" has "+what+": use the image of the build tree, install the -dbg package, or set DEBUGINFOD_URLS")
 }

@@ -42,7 +42,7 @@ func TestReproBootsPeoplesOwnKernelAndDiskImage(t *testing.T) {
 	reports := t.TempDir()
 	// No --vmlinux: it lies beside the kernel.
 	status := run([]string{
-		"repro", "--kernel", path("bzImage"), "--image", image, "--classic", "--mem", "1G",
+		"repro", "--kernel", path("bzImage"), "--image", image, "--classic", "--mem", "1G", "--boot-timeout", "15m",
 		"--append", "root=/dev/sda console=ttyS0 net.ifnames=0", "--ssh-key", path("key"),
 		"--report-dir", reports, "../../session/repro/testdata/uaf.c",
 	})

@@ -106,3 +106,27 @@ func compareAll(t *testing.T, path string) {
 		t.Errorf("%d addresses, %d deeply inlined: too few to show anything", len(pcs), inlined)
 	}
 }
+
+func TestOneAddressKeepsAnIndexOnlyOfCompressedDebugInformation(t *testing.T) {
+	for flags, kept := range map[string]int{"-gdwarf-5 -gz=zlib": 1, "-gdwarf-5 -gz=none": 0} {
+		f := openFile(t, compile(t, "gcc", flags))
+		folder := &index.Folder{Dir: t.TempDir(), Max: 1 << 20}
+		pc := sample(t, f, 1)[0]
+		want, err := lines.New(f, nil).Lookup(addr.LinkAddr(pc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			info := lines.New(f, folder)
+			if got, err := info.Lookup(addr.LinkAddr(pc)); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %+v, %v, want %+v", flags, got, err, want)
+			}
+			if err := info.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if n, _ := folder.Usage(); n != kept {
+			t.Errorf("%s: %d indexes kept, want %d", flags, n, kept)
+		}
+	}
+}

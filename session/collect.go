@@ -31,7 +31,7 @@ func (v *Stopped) collect(ctx context.Context, cpu target.CPU, do trap.Do) *Cras
 		c.missing("kernel log: %v", err)
 	}
 	said := v.textOf(records, o)
-	if do.Confirm && (said == nil || o.Point.Role == trap.CatchAll && !traced(said)) {
+	if do.Confirm && (said == nil || o.Point.Role == trap.CatchAll && !whole(said)) {
 		return nil
 	}
 	r := v.newReport(c, o)
@@ -68,10 +68,14 @@ func (v *Stopped) textOf(records []kernel.Record, o *trap.Open) *oops.Oops {
 	return nil
 }
 
-// traced reports whether a text has come to its call trace. Catch-alls are also
-// called for parts of a report, print_irqtrace_events among them, which it ends
-// with a jump: only the text tells that more is to come.
-func traced(said *oops.Oops) bool {
+// whole reports whether a text has come to its call trace, or is one of the few
+// of lockdep that have none. Catch-alls are also called for parts of a report,
+// print_irqtrace_events among them, which it ends with a jump: only the text
+// tells that more is to come.
+func whole(said *oops.Oops) bool {
+	if said.Class == oops.Lockdep && said.Bare {
+		return true
+	}
 	return slices.ContainsFunc(said.Traces, func(t oops.Trace) bool { return t.Kind == oops.CallTrace })
 }
 

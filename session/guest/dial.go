@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	firstBanner    = 2 * time.Second // wait for a server's first byte, doubled at each attempt
+	firstBanner    = 2 * time.Second // wait for a server's first byte, see bannerTime
 	lastBanner     = 30 * time.Second
 	handshakeLimit = 2 * time.Minute // key exchange and login of a slow guest
 	retryEvery     = 100 * time.Millisecond
@@ -35,10 +35,10 @@ func Dial(ctx context.Context, o *Options) (*Guest, error) {
 func Wait(ctx context.Context, o *Options) (*Guest, error) {
 	began := time.Now()
 	defer o.tellStill(began)()
-	banner, refused := firstBanner, 0
+	refused := 0
 	var last error // of an attempt that was not cut short
 	for {
-		g, err := dial(ctx, o, banner)
+		g, err := dial(ctx, o, bannerTime(time.Since(began)))
 		if err == nil {
 			return g, nil
 		}
@@ -54,13 +54,21 @@ func Wait(ctx context.Context, o *Options) (*Guest, error) {
 			return nil, err
 		}
 		o.log().Debug("not yet", "error", err)
-		banner = min(2*banner, lastBanner)
 		select {
 		case <-time.After(retryEvery):
 		case <-ctx.Done():
 			return nil, &WaitError{Addr: o.Addr, Waited: time.Since(began), Ctx: ctx.Err(), Last: last}
 		}
 	}
+}
+
+// bannerTime is how long an attempt waits for the server's first byte. One that
+// QEMU accepted before the guest's network was up is seldom answered later, so
+// that its time is lost; but a slow guest answers slowly, and every attempt that
+// is given up still reaches it. A quarter of the time that its boot has taken
+// serves both.
+func bannerTime(waited time.Duration) time.Duration {
+	return min(max(waited/4, firstBanner), lastBanner)
 }
 
 // tellStill calls Still every now and then, until the function that it returns

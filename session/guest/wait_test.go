@@ -28,3 +28,14 @@ func TestWaitTellsHowLongItHasWaited(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAttemptGetsAQuarterOfTheTimeThatTheGuestHasTaken(t *testing.T) {
+	for waited, want := range map[time.Duration]time.Duration{
+		0: 2 * time.Second, 6 * time.Second: 2 * time.Second, 20 * time.Second: 5 * time.Second,
+		2 * time.Minute: 30 * time.Second, time.Hour: 30 * time.Second,
+	} {
+		if got := bannerTime(waited); got != want {
+			t.Errorf("after %v: %v, want %v", waited, got, want)
+		}
+	}
+}

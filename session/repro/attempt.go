@@ -66,10 +66,7 @@ func (a *attempt) try(ctx context.Context, r *Reproducer) Result {
 		return *res
 	}
 	a.say("run " + r.Name)
-	began := time.Now()
-	out := a.run(ctx, g, r)
-	out.Took = time.Since(began)
-	return out
+	return a.run(ctx, g, r)
 }
 
 // ErrBlind says that nothing would be caught, so that nothing can be judged.
@@ -118,6 +115,21 @@ func (a *attempt) bring(ctx context.Context, g shell, r *Reproducer) *Result {
 
 // run runs the reproducer and watches for the first thing that decides.
 func (a *attempt) run(ctx context.Context, g shell, r *Reproducer) Result {
+	began := time.Now()
+	res, done := a.execute(ctx, g, r)
+	res.Took = time.Since(began)
+	if done {
+		return res
+	}
+	late := a.linger(ctx, res)
+	if late.Verdict == Crashed {
+		late.Took = time.Since(began)
+	}
+	return late
+}
+
+// execute is the reproducer's own time. done says that nothing more can come.
+func (a *attempt) execute(ctx context.Context, g shell, r *Reproducer) (out Result, done bool) {
 	runCtx, cancel := context.WithTimeout(ctx, cmp.Or(a.Timeout, DefaultTimeout))
 	defer cancel()
 	res, err := a.during(runCtx, func(ctx context.Context) error {
@@ -125,17 +137,17 @@ func (a *attempt) run(ctx context.Context, g shell, r *Reproducer) Result {
 	})
 	switch {
 	case res != nil:
-		return *res
+		return *res, true
 	case ctx.Err() != nil:
-		return Result{Verdict: Cancelled, Err: ctx.Err()}
+		return Result{Verdict: Cancelled, Err: ctx.Err()}, true
 	case runCtx.Err() != nil:
-		return Result{Verdict: TimedOut}
+		return Result{Verdict: TimedOut}, true
 	case errors.Is(err, guest.ErrLost):
-		return a.linger(ctx, Result{Verdict: Infra, Err: fmt.Errorf("%w: %w", ErrLostWithoutCrash, err)})
+		return Result{Verdict: Infra, Err: fmt.Errorf("%w: %w", ErrLostWithoutCrash, err)}, false
 	case notRun(err):
-		return Result{Verdict: CannotRun, Err: err}
+		return Result{Verdict: CannotRun, Err: err}, true
 	}
-	return a.linger(ctx, Result{Verdict: Survived, Err: err})
+	return Result{Verdict: Survived, Err: err}, false
 }
 
 // notRun recognises the two statuses by which a shell says that it could not

@@ -94,6 +94,8 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{name: "a reproducer that does nothing survives, after a look at what comes later",
 			want: Survived},
+		{name: "the time is the reproducer's own, without the look at what comes later",
+			shell: fakeShell{run: func(context.Context) error { time.Sleep(2 * time.Second); return nil }}, want: Survived, took: 2 * time.Second},
 		{name: "a reproducer that fails survives, and its status is told",
 			shell: fakeShell{run: gives(&guest.ExitError{Status: 1})}, want: Survived, err: &guest.ExitError{}},
 		{name: "a crash ends a reproducer that never would",
@@ -116,7 +118,7 @@ func TestVerdicts(t *testing.T) {
 		{name: "a guest that reboots under the reproducer is lost",
 			shell: fakeShell{run: never}, news: []when{{time.Second, session.Event{Kind: session.GuestDown}}}, want: Infra, err: ErrReset, took: time.Second},
 		{name: "SSH that breaks without a crash is lost",
-			shell: fakeShell{run: gives(errLost)}, want: Infra, err: ErrLostWithoutCrash, took: DefaultLinger},
+			shell: fakeShell{run: gives(errLost)}, want: Infra, err: ErrLostWithoutCrash},
 		{name: "SSH that breaks just before the trap is a crash",
 			shell: fakeShell{run: gives(errLost)}, news: []when{{time.Second, hit}}, want: Crashed, took: time.Second},
 		{name: "QEMU that dies is no crash of the guest",

@@ -33,7 +33,7 @@ type Result struct {
 	Crash   *session.Crash // with Crashed
 	Earlier bool           // with Crashed: the guest stood at this crash already, nothing was run
 	Err     error          // why, with Infra, CannotRun and Cancelled; the exit status with Survived
-	Took    time.Duration  // from the reproducer's start
+	Took    time.Duration  // from the reproducer's start to its end or the crash
 }
 
 // Options adjust an attempt. Guest is required.

@@ -47,7 +47,7 @@ func (o *Oops) describe(h *head, lines []entry) {
 		o.corrupt("head line is cut")
 		return
 	}
-	o.Class, o.Minor = f.class, f.minor
+	o.Class, o.Minor, o.Bare = f.class, f.minor, f.bare
 	for k, v := range caps {
 		caps[k] = strings.TrimRight(strings.TrimSpace(v), " ]")
 	}

@@ -26,7 +26,7 @@ type form struct {
 	skip  []string // functions without blame here, in addition to the usual
 	pick  picker   // nil means pickFirst
 
-	bare   bool   // such a report has no stack
+	bare   bool   // such a report has no stack, or need not have one
 	task   bool   // such a report has a CPU line; without it the end is missing
 	broken string // why a report that only fits this form is cut; empty if it is whole
 	joins  bool   // continues a report that is open, opens one if none is

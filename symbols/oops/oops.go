@@ -13,6 +13,7 @@ type Oops struct {
 	Suppressed      bool // known noise of the test system, not a kernel bug
 	Panicked        bool // the log holds a kernel panic
 	Minor           bool // news, but the kernel copes: out of memory
+	Bare            bool // reports of this kind need no stack to be whole
 
 	Task
 	RIP    Frame   // where the fault was taken; zero if no register block was printed

@@ -76,7 +76,10 @@ var kasanBoots = [][]kasanCrash{
 	{{keyword: "irqlock2", reports: []kasanReport{{oops.Lockdep, "WARNING: inconsistent lock state", endTask, "c_irqlock"}}}},
 	{{keyword: "lockfreed", reports: []kasanReport{{oops.Lockdep, "WARNING: held lock freed!", endTask, "crashme_write"}}, endless: true}},
 	{{keyword: "exitlock", reports: []kasanReport{{oops.Lockdep, "WARNING: lock held when returning to user space!", "#0: ", ""}}}},
-	{{keyword: "hung", reports: []kasanReport{{oops.Hung, "INFO: task crashme_hung", endTask, ""}}, endless: true}},
+	{{keyword: "hung", reports: []kasanReport{
+		{oops.Hung, "INFO: task crashme_hung", endTask, ""},
+		{oops.Hung, "INFO: task sh:", endTask, ""},
+	}, endless: true, race: true}},
 }
 
 // kasanWait bounds one boot of this kernel with all that is done to it.
@@ -186,7 +189,7 @@ func (m *machine) do(ctx context.Context, t *testing.T, s *session.Session, g *g
 		}
 		ended <- err
 	}
-	if c.race && crashes[0].Report.Class != c.reports[0].class {
+	if c.race && !strings.Contains(crashes[0].Report.Log, c.reports[0].head) {
 		slices.Reverse(c.reports)
 	}
 	var rows []kasanRow

@@ -13,7 +13,7 @@ import (
 // outcome is the one object that repro --format json prints, whatever happened.
 type outcome struct {
 	Verdict   string          `json:"verdict"`    // a repro.Verdict, or "failed": it did not come to an attempt
-	Took      float64         `json:"took"`       // seconds from the reproducer's start
+	Took      float64         `json:"took"`       // seconds from the reproducer's start to its end or the crash
 	Error     string          `json:"error"`      // why, or how the reproducer ended; "" if there is nothing to say
 	Earlier   bool            `json:"earlier"`    // the guest stood at this crash already, nothing was run
 	ReportDir string          `json:"report_dir"` // "" if none was written

@@ -3,8 +3,9 @@ SHELL    := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 GO       ?= go
 BIN      := bin/ktrap
-# Packages whose golden files `make golden` rewrites.
-GOLDEN   := ./symbols/oops ./session/report
+# Packages whose golden files `make golden` rewrites. What is recorded from a live guest is
+# rewritten with `go test -tags qemu PACKAGE -update`: ./cmd/ktrap/terminal ./rsp/rsptest ./session/unwind
+GOLDEN   := ./symbols/oops ./session/report ./scripts ./cmd/ktrap/terminal
 FUZZTIME ?= 10s
 # The live tests that make test runs, on one kernel; make integration runs all.
 SHORT    := TestTheStackIsTheKernelsOwnTrace|TestStockGDBDebugsAndSees|TestAStubThatIsNotThere|TestAWrongVmlinux|TestTrapsAreArmedAgainAfterAReboot|TestSIGTERMLeaves|TestALoggedWarning|TestAPersonWorksAtAGuest|TestShippedScripts
@@ -82,7 +83,7 @@ bench-peers: build ## symbols beside addr2line, llvm-symbolizer, pahole, ... (do
 	@testdata/bench/peers $(BIN) $$($(BIN) lab path vmlinux) $(ROUNDS)
 
 .PHONY: golden
-golden: ## rewrite golden files after a wanted change
+golden: ## rewrite golden files and generated docs after a wanted change (without what needs QEMU)
 	@for p in $(GOLDEN); do $(GO) test $$p -update || exit 1; done
 
 .PHONY: lab

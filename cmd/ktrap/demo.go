@@ -77,7 +77,7 @@ func (c *labDemoCmd) Run(ctx context.Context, log *slog.Logger) error {
 	case res.Verdict == repro.Cancelled:
 		return errors.New("interrupted")
 	case res.Crash == nil:
-		return fmt.Errorf("%s: the guest %s; Linux %s may not be built to notice that", c.Crash, res.Verdict, m.lab.Release)
+		return errors.Join(fmt.Errorf("crash %s was not caught, the attempt %s: Linux %s may not be built to notice it", c.Crash, res.Verdict, m.lab.Release), res.Err)
 	}
 	progress("stopped at the fault %v after the boot began", time.Since(began).Round(time.Millisecond))
 	fmt.Println()
@@ -91,10 +91,15 @@ func (c *labDemoCmd) Run(ctx context.Context, log *slog.Logger) error {
 const demoEpilogue = `
 To look around in such a crash yourself:
 
-  %[1]s boot --lab %[2]s                      the same kernel with ktrap's terminal
-  gdb -ex 'target remote localhost:1235'        stock gdb beside it, no set-up needed
+  # the same kernel with ktrap's terminal, and stock gdb beside it, no set-up needed
+  %[1]s boot --lab %[2]s
+  gdb -ex 'target remote localhost:1235'
+
+  # another crash
   %[1]s repro --lab %[2]s 'echo bug > /proc/crashme'
-  %[1]s attach vmlinux                      your own kernel, QEMU started with -s
+
+  # your own kernel, QEMU started with -s
+  %[1]s attach vmlinux
 `
 
 // crashName is what the lab's crash module can be told to do.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,11 @@ func stubFinding(ctx context.Context, stub string, log *slog.Logger) finding {
 	}
 	err = errors.Join(err, c.Close())
 	<-ended
+	if errors.Is(err, context.DeadlineExceeded) {
+		f.State, f.Detail = "wrong", "takes the connection and does not answer: QEMU serves one debugger at a time"
+		f.Do = "end the gdb or ktrap that is attached, or let gdb join that ktrap at its port"
+		return f
+	}
 	if err != nil {
 		f.State, f.Detail = "wrong", err.Error()
 		return f
@@ -67,15 +73,18 @@ func stubFinding(ctx context.Context, stub string, log *slog.Logger) finding {
 // what it would refuse is refused here in the same words.
 func kernelFindings(ctx context.Context, stub, vmlinux string, log *slog.Logger) []finding {
 	f := finding{What: "running kernel", State: "note", Detail: "has not booted yet: nothing to compare vmlinux with"}
-	crash := ""
+	note, crash := "", ""
 	ctx, cancel := context.WithTimeout(ctx, kernelTimeout)
 	defer cancel()
 	err := session.Run(ctx, &session.Options{
 		Stub: stub, Vmlinux: vmlinux, NoTraps: true, Log: log,
 		OnEvent: func(e session.Event) {
 			switch e.Kind {
+			case session.Note: // which vmlinux was found, if none was named
+				note = e.Text
 			case session.Ready:
-				f.State, f.Detail = "ok", fmt.Sprintf("Linux %s is that of vmlinux, slide %v (%s)", e.Armed.Release, e.Armed.Slide, e.Armed.Method)
+				f.State, f.Detail = "ok", fmt.Sprintf("Linux %s, proven to be that of %s; slide %v (%s)",
+					e.Armed.Release, cmp.Or(vmlinux, note), e.Armed.Slide, e.Armed.Method)
 			case session.TrapHit:
 				crash = e.Crash.Report.Title
 			}

@@ -130,7 +130,7 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 	args, rest := splitArgs(args)
 	command, err := parser.Parse(flagsFirst(parser.Model, args))
 	if err != nil {
-		say(os.Stderr, err.Error())
+		say(os.Stderr, err.Error()+helpHint(err))
 		return exitUsage
 	}
 	log, err := c.LogLevels.logger(os.Stderr)
@@ -145,6 +145,19 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 		say(os.Stderr, err.Error())
 	}
 	return status
+}
+
+// helpHint says where the usage of the command is described that was not
+// understood.
+func helpHint(err error) string {
+	e, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || errors.Is(err, syscall.EPIPE) { // a reader of the help that left
+		return ""
+	}
+	if node := e.Context.Selected(); node != nil {
+		return fmt.Sprintf(" (`ktrap %s --help` shows how)", node.Path())
+	}
+	return " (`ktrap --help` lists the commands)"
 }
 
 // audible leaves out statuses without a message, and keeps what was joined to

@@ -19,7 +19,7 @@ type reportCmd struct {
 func (c *reportCmd) Run() error {
 	r, err := report.Read(c.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return usage("%s holds no report.json: name one folder of those that ktrap wrote, below ./reports unless --report-dir said otherwise", c.Dir)
+		return usage("%s holds no report.json: name one of the folders that ktrap wrote, which are in ./reports unless --report-dir said otherwise", c.Dir)
 	}
 	if err != nil {
 		return err

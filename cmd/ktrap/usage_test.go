@@ -54,6 +54,8 @@ func TestWhatCannotBeMeantIsAUsageError(t *testing.T) {
 		{"a part that the lab does not have", []string{"lab", "path", "vmlinuz"}, `"known_hosts" but got "vmlinuz"`},
 		{"a crash that is none", []string{"lab", "demo", "--crash", "bla"}, `"bla" is no crash, want one of null nullwrite`},
 		{"a class that is none", []string{"attach", "--on", "bla=stop"}, "--on: "},
+		{"a flag that is none", []string{"boot", "--bla"}, "did you mean \"--lab\"? (`ktrap boot --help` shows how)"},
+		{"a command that is none", []string{"bla"}, "(`ktrap --help` lists the commands)"},
 		{"nothing to boot", []string{"boot"}, "what to boot?"},
 		{"--ssh without --stub", []string{"repro", "--lab", "6.1", "--ssh", "localhost:22", "true"}, "--ssh belongs to --stub"},
 	} {

@@ -2,11 +2,11 @@ package types
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
 	"ktrap/symbols/elffile"
+	"ktrap/symbols/symtest"
 )
 
 // without hides sections.
@@ -22,17 +22,19 @@ func (w without) Section(name string) ([]byte, error) {
 	return w.Source.Section(name)
 }
 
-// vmlinuxes opens the files named in KTRAP_TEST_VMLINUX, a list separated as
-// PATH is.
+// vmlinuxes opens every real kernel with DWARF there is to test with; that of
+// the headers' package has none.
 func vmlinuxes(t testing.TB) map[string]Source {
 	t.Helper()
-	list := os.Getenv("KTRAP_TEST_VMLINUX")
-	if list == "" {
-		t.Skip("KTRAP_TEST_VMLINUX is not set: NOT TESTED against a real kernel")
-	}
 	out := make(map[string]Source)
-	for path := range strings.SplitSeq(list, string(os.PathListSeparator)) {
-		out[path] = openELF(t, path)
+	for _, path := range symtest.Vmlinuxes(t) {
+		src := openELF(t, path)
+		if _, err := src.Section(".debug_info"); err == nil {
+			out[path] = src
+		}
+	}
+	if len(out) == 0 {
+		t.Skip("SKIPPED: no real kernel to test with has DWARF")
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package types
 
 import (
 	"debug/dwarf"
-	"encoding/binary"
 	"fmt"
 	"iter"
 	"strings"
@@ -173,52 +172,6 @@ func (i *Info) perCPU(a addr.LinkAddr) bool {
 	}
 	start, size, ok := src.SectionAddr(perCPUSection)
 	return ok && uint64(a)-start < size
-}
-
-// variableAt finds the entry whose location is an address, by searching the
-// expression's bytes, and checks its name. A weak definition leaves a second
-// entry, perhaps with an array of unknown size: the one with a size wins.
-func (d *dwarfData) variableAt(name string, a uint64) (v Variable, ok bool) {
-	expr := binary.LittleEndian.AppendUint64([]byte{opAddr}, a)
-	for at := range occurrences(d.sec.Info, expr) {
-		u, opened := d.unitOf(uint64(at))
-		if !opened {
-			continue
-		}
-		e, here := d.entryAt(u, uint64(at))
-		if !here || e.tag != tagVariable || d.nameOf(e) != name {
-			continue
-		}
-		found, defined := d.variable(e)
-		if size, _ := SizeOf(found.Type); defined && (size > 0 || !ok) {
-			v, ok = found, true
-		}
-		if size, _ := SizeOf(v.Type); size > 0 {
-			break
-		}
-	}
-	return v, ok
-}
-
-// isGlobal tells declarations and definitions with an address from the local
-// variables, which are by far the most entries of common names.
-func isGlobal(e *die) bool {
-	loc, _ := e.get(attrLocation)
-	return e.has(attrDeclaration) || len(loc.block) == 9 && loc.block[0] == opAddr
-}
-
-// variable describes a defining entry.
-func (d *dwarfData) variable(e die) (Variable, bool) {
-	loc, ok := e.get(attrLocation)
-	if !ok || len(loc.block) != 9 || loc.block[0] != opAddr {
-		return Variable{}, false
-	}
-	_, external := d.inherited(e, attrExternal)
-	return Variable{
-		Name: d.nameOf(e), Type: d.typeAttr(e), External: external,
-		Addr: addr.LinkAddr(binary.LittleEndian.Uint64(loc.block[1:])),
-		File: e.unit.Name, Func: d.functionAround(e),
-	}, true
 }
 
 // functionAround names the function an entry is nested in.

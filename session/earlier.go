@@ -30,12 +30,11 @@ func (v *Stopped) reportEarlier(ctx context.Context) {
 	if len(found) == 0 {
 		return
 	}
-	first := found[0] // the others may be its consequences
 	health, err := v.World.Kernel.Health(ctx)
 	if err != nil {
 		v.log.Warn("read the state of the kernel", "c", "kernel", "err", err)
 	}
-	crash := v.earlierCrash(ctx, &first, health)
+	crash := v.earlierCrash(ctx, decisive(found, health.Panicked), health)
 	crash.Report.Dmesg = kernel.Dmesg(records)
 	v.save(crash)
 	shown := health.Panicked
@@ -45,6 +44,18 @@ func (v *Stopped) reportEarlier(ctx context.Context) {
 			v.stopped.Crash, v.stopped.Reply.Thread = crash, crash.Thread
 		}
 	})
+}
+
+// decisive picks the crash to report of those in the log: after a panic the one
+// that led to it, which a warning that the guest survived did not; else the
+// first, of which the others may be consequences.
+func decisive(found []oops.Oops, panicked bool) *oops.Oops {
+	for i := range found {
+		if panicked && found[i].Panicked {
+			return &found[i]
+		}
+	}
+	return &found[0]
 }
 
 // earlierCrash makes the report of a crash from its text and, after a panic,

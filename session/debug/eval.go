@@ -60,12 +60,15 @@ func (d *Debugger) holds(ctx context.Context, v *session.Stopped, cpu target.CPU
 }
 
 // place is the selected level.
-func (d *Debugger) place() Place {
-	first := d.level
-	for first > 0 && d.levels[first-1].Phys == d.levels[d.level].Phys {
+func (d *Debugger) place() Place { return d.placeOf(d.level) }
+
+// placeOf is a level of the stack.
+func (d *Debugger) placeOf(level int) Place {
+	phys, first := d.levels[level].Phys, level
+	for first > 0 && d.levels[first-1].Phys == phys {
 		first--
 	}
-	return Place{CPU: d.cpu, Task: d.task, Frame: d.frame(), Inline: d.level - first}
+	return Place{CPU: d.cpu, Task: d.task, Frame: &d.frames[phys], Inline: level - first}
 }
 
 // Monitor runs a command of QEMU's monitor.

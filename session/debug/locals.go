@@ -3,12 +3,12 @@ package debug
 import (
 	"context"
 	"debug/dwarf"
+	"errors"
+	"fmt"
 
 	"ktrap/session"
 	"ktrap/session/expr"
-	"ktrap/session/unwind"
 	"ktrap/symbols"
-	"ktrap/symbols/addr"
 	"ktrap/symbols/types"
 )
 
@@ -23,21 +23,44 @@ type Variable struct {
 // Errors: wraps types.ErrNotFound or types.ErrNoDebugInfo where none are known.
 func (d *Debugger) Locals(ctx context.Context) (out []Variable, err error) {
 	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
-		if _, err := v.Kernel(); err != nil {
-			return err
-		}
-		env := Env(ctx, v, d.place())
-		l, err := env.Scope.(*scope).find()
-		if err != nil {
-			return err
-		}
-		for i, value := range l.Values() {
-			at := &l.Scope.Vars[i]
-			out = append(out, Variable{Name: at.Name, Param: at.Param, Text: value.In(env).Format(nil)})
+		out, err = Locals(ctx, v, d.place())
+		return err
+	})
+	return out, err
+}
+
+// LevelLocals lists those of each level of the stack, in the order of
+// Backtrace; nil where none are known.
+func (d *Debugger) LevelLocals(ctx context.Context) (out [][]Variable, err error) {
+	err = d.do(ctx, func(ctx context.Context, v *session.Stopped) error {
+		out = make([][]Variable, len(d.levels))
+		for n := range d.levels {
+			out[n], err = Locals(ctx, v, d.placeOf(n))
+			if err != nil && !errors.Is(err, types.ErrNotFound) && !errors.Is(err, types.ErrNoDebugInfo) {
+				return fmt.Errorf("list the variables of frame %d: %w", n, err)
+			}
 		}
 		return nil
 	})
 	return out, err
+}
+
+// Locals lists the parameters and local variables of a place.
+// Errors: wraps types.ErrNotFound or types.ErrNoDebugInfo where none are known.
+func Locals(ctx context.Context, v *session.Stopped, p Place) (out []Variable, err error) {
+	if _, err := v.Kernel(); err != nil {
+		return nil, err
+	}
+	env := Env(ctx, v, p)
+	l, err := env.Scope.(*scope).find()
+	if err != nil {
+		return nil, err
+	}
+	for i, value := range l.Values() {
+		at := &l.Scope.Vars[i]
+		out = append(out, Variable{Name: at.Name, Param: at.Param, Text: value.In(env).Format(nil)})
+	}
+	return out, nil
 }
 
 // local finds a name among the variables of the place's function.
@@ -67,33 +90,8 @@ func (s *scope) find() (*expr.Locals, error) {
 	if s.place.Inline >= len(scopes) {
 		return nil, types.ErrNotFound
 	}
-	s.locals = &expr.Locals{
-		Scope: scopes[s.place.Inline],
-		Frame: &types.Frame{
-			Regs: &f.Regs, CFA: s.cfa(), Memory: s.mem,
-			Run: func(a addr.LinkAddr) addr.Addr {
-				at, _ := syms.Place(im, a) // 0 is read as an error by whoever uses it
-				return at
-			},
-		},
-	}
+	s.locals = &expr.Locals{Scope: scopes[s.place.Inline], Frame: s.frameIn(im, f)}
 	return s.locals, nil
-}
-
-// cfa gives the frame's CFA; a place that is only registers has none yet.
-func (s *scope) cfa() addr.Addr {
-	f := s.place.Frame
-	if f.CFA != 0 || s.place.Task != nil {
-		return f.CFA
-	}
-	u := *s.v.World.Unwinder
-	for first, err := range u.FramesFrom(unwind.Frame{PC: f.PC, Regs: f.Regs, Interrupted: true}, s.mem) {
-		if err != nil {
-			break
-		}
-		return first.CFA
-	}
-	return 0
 }
 
 // typesOf are the types of the kernel, then those of its modules.

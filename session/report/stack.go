@@ -60,7 +60,7 @@ func Levels(w io.Writer, frames []Frame, first, marked int, o *TextOptions) erro
 		o = new(TextOptions)
 	}
 	p := newPrinter(w, o)
-	p.levels(frames, first, marked)
+	p.levels(frames, first, marked, o.Below)
 	return p.done()
 }
 
@@ -69,13 +69,13 @@ func (p *printer) frames(frames []Frame, limit int) {
 	if limit > 0 && limit < len(frames) {
 		shown = frames[:limit]
 	}
-	p.levels(shown, 0, -1)
+	p.levels(shown, 0, -1, nil)
 	if more := len(frames) - len(shown); more > 0 {
 		p.line(plain.of("  "), faint.of(fmt.Sprintf("... and %d more", more)))
 	}
 }
 
-func (p *printer) levels(shown []Frame, first, marked int) {
+func (p *printer) levels(shown []Frame, first, marked int, below [][]string) {
 	width := 0
 	for _, f := range shown {
 		if n := code.of(f.label()).width(); n <= maxLabel {
@@ -96,6 +96,16 @@ func (p *printer) levels(shown []Frame, first, marked int) {
 			number = fault.of(fmt.Sprintf("=>#%d", marked))
 		}
 		p.frame(number.padded(frameIndent), &f, width)
+		if i < len(below) {
+			p.below(below[i])
+		}
+	}
+}
+
+// below prints what a level has to add.
+func (p *printer) below(lines []string) {
+	for _, l := range lines {
+		p.line(plain.of(strings.Repeat(" ", frameIndent+2)), plain.of(l))
 	}
 }
 

@@ -22,6 +22,14 @@ func TestLevelsAreNumberedAndMarked(t *testing.T) {
 		t.Errorf("printed\n%swant\n%s", b.String(), want)
 	}
 	b.Reset()
+	if err := Levels(&b, frames, 0, 1, &TextOptions{Below: [][]string{{"x = 1", "y = 2"}}}); err != nil {
+		t.Fatal(err)
+	}
+	want = strings.Replace(want, "a.c:1\n", "a.c:1\n         x = 1\n         y = 2\n", 1)
+	if b.String() != want {
+		t.Errorf("printed\n%swant\n%s", b.String(), want)
+	}
+	b.Reset()
 	one := frames[1]
 	one.Context = ""
 	if err := Levels(&b, []Frame{one}, 7, -1, nil); err != nil {

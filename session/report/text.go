@@ -16,6 +16,8 @@ type TextOptions struct {
 	Log    bool // what the kernel itself printed about the crash
 	Others bool // what the other CPUs did, modules, the way to get here again
 	Frames int  // levels of each stack to print; 0 means all
+
+	Below [][]string // lines that Levels prints below each level
 }
 
 // everything is what report.txt has.

@@ -9,11 +9,12 @@ import (
 
 	"ktrap/session/debug"
 	"ktrap/session/report"
+	"ktrap/session/vm"
 )
 
 func stack() []command {
 	return []command{
-		{names: []string{"bt", "backtrace", "where"}, help: "the stack, inlined functions included", example: "bt", run: backtrace},
+		{names: []string{"bt", "backtrace", "where"}, args: "[-l]", help: "the stack, inlined functions included; -l: with arguments and local variables", example: "bt -l", run: backtrace},
 		{names: []string{"frame", "f"}, args: "[N]", help: "select a frame", example: "frame 3", run: selectFrame},
 		{names: []string{"up"}, args: "[N]", help: "select the caller", example: "up", again: true, run: moveFrame(1)},
 		{names: []string{"down"}, args: "[N]", help: "select the callee", example: "down 2", again: true, run: moveFrame(-1)},
@@ -22,13 +23,33 @@ func stack() []command {
 	}
 }
 
-func backtrace(ctx context.Context, t *Terminal, _ string) error {
+func backtrace(ctx context.Context, t *Terminal, args string) error {
+	if args != "" && args != "-l" {
+		return fmt.Errorf("bt %s: only -l may follow", args)
+	}
 	levels, selected, err := t.dbg.Backtrace(ctx)
 	frames := make([]report.Frame, len(levels))
 	for i, l := range levels {
 		frames[i] = l.Frame
 	}
-	return errors.Join(err, report.Levels(t.out, frames, 0, selected, &report.TextOptions{Color: t.colors.on}))
+	o := &report.TextOptions{Color: t.colors.on}
+	if args == "-l" {
+		vars, unknown := t.dbg.LevelLocals(ctx)
+		err = errors.Join(err, unknown)
+		for _, v := range vars {
+			o.Below = append(o.Below, variableLines(v))
+		}
+	}
+	return errors.Join(err, report.Levels(t.out, frames, 0, selected, o))
+}
+
+// variableLines are the variables of a level, as they stand below it.
+func variableLines(vars []debug.Variable) (lines []string) {
+	for _, v := range vars {
+		text := fmt.Sprintf("%s = %s", v.Name, vm.Printable([]byte(v.Text)))
+		lines = append(lines, strings.Split(text, "\n")...)
+	}
+	return lines
 }
 
 // showLevel prints one line of a backtrace.

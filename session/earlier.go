@@ -46,16 +46,20 @@ func (v *Stopped) reportEarlier(ctx context.Context) {
 	})
 }
 
-// decisive picks the crash to report of those in the log: after a panic the one
-// that led to it, which a warning that the guest survived did not; else the
-// first, of which the others may be consequences.
+// decisive picks the crash to report of those in the log. It is the first, of
+// which the others may be consequences; but a panic that is a report of its own
+// has to do only with what its own task did before.
 func decisive(found []oops.Oops, panicked bool) *oops.Oops {
+	last := &found[len(found)-1]
+	if !panicked || last.Class != oops.Panic {
+		return &found[0]
+	}
 	for i := range found {
-		if panicked && found[i].Panicked {
+		if found[i].PID == last.PID && last.PID >= 0 {
 			return &found[i]
 		}
 	}
-	return &found[0]
+	return last
 }
 
 // earlierCrash makes the report of a crash from its text and, after a panic,

@@ -45,6 +45,7 @@ func (v *Stopped) RefreshModules(ctx context.Context) error {
 type part struct {
 	mod  *symbols.Module
 	orc  cfi.Table
+	cfi  []unwind.Area
 	text []symbols.Range
 }
 
@@ -63,7 +64,7 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 		return w, nil
 	}
 	next := &World{Kernel: w.Kernel, finder: w.finder, parts: make(map[string]part), modules: print.String()}
-	var areasORC []unwind.Area
+	var areasORC, areasCFI []unwind.Area
 	var placed []*symbols.Module
 	for i := range mods {
 		key := fmt.Sprintf("%s@%x", mods[i].Name, uint64(mods[i].Base))
@@ -73,6 +74,7 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 		}
 		next.parts[key] = p
 		placed = append(placed, p.mod)
+		areasCFI = append(areasCFI, p.cfi...)
 		for _, r := range p.text {
 			if p.orc != nil {
 				areasORC = append(areasORC, unwind.Area{Low: r.Start, High: r.End, Table: p.orc})
@@ -86,7 +88,7 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 	}
 	next.Unwinder = &unwind.Unwinder{
 		ORC:  unwind.NewMap(append(areasORC, kernelORC...)...),
-		CFI:  unwind.NewMap(kernelCFI...),
+		CFI:  unwind.NewMap(append(areasCFI, kernelCFI...)...),
 		Text: next.Symbols.IsText,
 		Log:  v.log.With("c", "unwind"),
 	}
@@ -104,6 +106,7 @@ func (w *World) newPart(ctx context.Context, v *Stopped, m *kernel.Module) part 
 	if err != nil {
 		p.mod.Note = err.Error()
 	}
+	p.cfi = moduleCFI(p.mod)
 	if p.mod.Syms, err = w.Kernel.ModuleSymbols(ctx, m); err != nil {
 		v.log.Warn("read symbols of a module", "c", "kernel", "module", m.Name, "err", err)
 	}

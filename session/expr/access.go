@@ -45,6 +45,9 @@ func (v Value) part(f types.Field) (Value, error) {
 		return Value{}, fmt.Errorf("only %d bytes of %s are known", len(v.raw), types.Spell(v.typ))
 	default:
 		out.raw = v.raw[f.Off : f.Off+f.Size]
+		for _, s := range v.lost {
+			out.lost = append(out.lost, types.Span{Off: s.Off - f.Off, Size: s.Size})
+		}
 	}
 	return out, nil
 }

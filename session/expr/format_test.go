@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"ktrap/symbols/types"
+
 	"ktrap/symbols/addr"
 )
 
@@ -110,6 +112,24 @@ func TestWhatCannotBeReadIsSaidInItsPlace(t *testing.T) {
 	for _, want := range []string{`comm = "swap\"per/0"`, "pid = -1", "state = <read 4 bytes at 0xffff888000001028: not mapped>"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
+func TestWhatIsKnownOfAStructIsShown(t *testing.T) {
+	long := &dwarf.IntType{BasicType: dwarf.BasicType{CommonType: dwarf.CommonType{ByteSize: 8, Name: "long"}}}
+	pair := &dwarf.StructType{
+		CommonType: dwarf.CommonType{ByteSize: 16}, Kind: "struct", StructName: "pair",
+		Field: []*dwarf.StructField{{Name: "a", Type: long}, {Name: "b", Type: long, ByteOffset: 8}},
+	}
+	for want, lost := range map[string]types.Span{
+		"{a = <optimized out>, b = 2}": {Off: 0, Size: 8},
+		"{a = 1, b = <optimized out>}": {Off: 8, Size: 8},
+		"{a = 1, b = 2}":               {Off: 16, Size: 8},
+	} {
+		v := Partly(pair, []byte{1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0}, []types.Span{lost})
+		if got := v.In(new(Env)).String(); got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

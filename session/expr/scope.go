@@ -59,7 +59,7 @@ func local(v *types.Local, f *types.Frame) Value {
 	case p.InMemory:
 		return At(v.Type, p.Addr)
 	}
-	return Raw(v.Type, p.Bytes)
+	return Partly(v.Type, p.Bytes, p.Lost)
 }
 
 // Globals are the variables, functions and enumerators of an image.

@@ -18,6 +18,7 @@ type Value struct {
 	mem  bool // lives at addr; else raw holds it
 	addr addr.Addr
 	raw  []byte
+	lost []types.Span // of raw, what the compiler kept nowhere
 	// A bit field: its place from the lowest bit at addr or of raw.
 	bitOff, bitSize int64
 	missing         error // why there is no value
@@ -34,6 +35,13 @@ func At(t dwarf.Type, a addr.Addr) Value { return Value{typ: t, mem: true, addr:
 
 // Raw is a value held elsewhere, in registers say; b is its memory image.
 func Raw(t dwarf.Type, b []byte) Value { return Value{typ: t, raw: slices.Clone(b)} }
+
+// Partly is a value held elsewhere of which some parts are lost.
+func Partly(t dwarf.Type, b []byte, lost []types.Span) Value {
+	v := Raw(t, b)
+	v.lost = lost
+	return v
+}
 
 // Missing is a value that is known to exist but not to be had.
 func Missing(t dwarf.Type, why error) Value { return Value{typ: t, missing: why} }
@@ -87,6 +95,8 @@ func (v Value) Bytes() ([]byte, error) {
 		return p, v.env.readMemory(p, v.addr)
 	case int64(len(v.raw)) < size:
 		return nil, fmt.Errorf("only %d of %d bytes are known", len(v.raw), size)
+	case slices.ContainsFunc(v.lost, func(s types.Span) bool { return s.Off < size && s.Off+s.Size > 0 }):
+		return nil, ErrOptimizedOut
 	}
 	return v.raw[:size], nil
 }

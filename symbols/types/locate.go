@@ -1,6 +1,7 @@
 package types
 
 import (
+	"debug/dwarf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -37,7 +38,11 @@ type Place struct {
 	InMemory bool
 	Addr     addr.Addr
 	Bytes    []byte
+	Lost     []Span // of Bytes, what is nowhere: members of a struct that nobody needs
 }
+
+// Span is a part of a variable, in bytes.
+type Span struct{ Off, Size int64 }
 
 // Locate finds the variable in a frame that stands at the pc it was asked for.
 // Errors: wraps ErrOptimizedOut, cfi.ErrUnknownReg or the memory's.
@@ -56,10 +61,27 @@ func (l *Local) Locate(f *Frame) (Place, error) {
 	left := maxExprSteps
 	run := locator{fn: l.fn, f: f, left: &left}
 	p, err := run.locate(l.expr, size)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Place{}, fmt.Errorf("locate %s: %w", clean(l.Name), err)
+	case len(p.Lost) > 0 && !l.isUseful(&p):
+		return Place{}, optimizedOut("a part of %s is nowhere", clean(l.Name))
 	}
 	return p, nil
+}
+
+// isUseful reports whether what is left of a variable in pieces says something:
+// members of a struct do, half a number does not.
+func (l *Local) isUseful(p *Place) bool {
+	lost := int64(0)
+	for _, s := range p.Lost {
+		lost += s.Size
+	}
+	switch Strip(l.Type).(type) {
+	case *dwarf.StructType, *dwarf.ArrayType:
+		return lost < int64(len(p.Bytes))
+	}
+	return false
 }
 
 // maxPlace bounds the bytes a variable in pieces may have.

@@ -2,8 +2,10 @@ package types
 
 import (
 	"bytes"
+	"debug/dwarf"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 
 	"ktrap/symbols/addr"
@@ -60,6 +62,30 @@ func TestLocationExpressions(t *testing.T) {
 		got, err := l.Locate(allKnown())
 		if !errors.Is(err, w.err) || got.InMemory != w.want.InMemory || got.Addr != w.want.Addr || !bytes.Equal(got.Bytes, w.want.Bytes) {
 			t.Errorf("%s: %+v, %v; want %+v, %v", w.name, got, err, w.want, w.err)
+		}
+	}
+}
+
+func TestAStructMayBeKnownInPart(t *testing.T) {
+	long, _ := builtinType("long int")
+	pair := &dwarf.ArrayType{Type: long, Count: 2, CommonType: dwarf.CommonType{ByteSize: 16}}
+	half := []byte{opReg0 + 3, opPiece, 8, opPiece, 8}
+	tests := []struct {
+		name string
+		typ  dwarf.Type
+		expr []byte
+		lost []Span
+		err  error
+	}{
+		{"one of two members", pair, half, []Span{{8, 8}}, nil},
+		{"neither", pair, []byte{opPiece, 8, opPiece, 8}, nil, ErrOptimizedOut},
+		{"half a number", long, []byte{opReg0 + 3, opPiece, 4, opPiece, 4}, nil, ErrOptimizedOut},
+	}
+	for _, w := range tests {
+		l := Local{Name: "x", Type: w.typ, expr: w.expr, fn: &function{unit: emptyUnit()}}
+		got, err := l.Locate(allKnown())
+		if !errors.Is(err, w.err) || !slices.Equal(got.Lost, w.lost) || w.err == nil && got.Bytes[0] != 3 {
+			t.Errorf("%s: %+v, %v", w.name, got, err)
 		}
 	}
 }

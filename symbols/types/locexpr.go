@@ -39,6 +39,7 @@ type expression struct {
 	place Place  // of the piece at hand
 	done  bool   // place is known, the stack does not count
 	whole []byte // pieces so far
+	lost  []Span // those of them that are nowhere
 	split bool   // the variable is in pieces
 }
 
@@ -67,7 +68,7 @@ func (l *locator) locate(code []byte, size int64) (Place, error) {
 		if int64(len(e.whole)) < size {
 			return Place{}, optimizedOut("a part is nowhere")
 		}
-		return Place{Bytes: e.whole}, nil
+		return Place{Bytes: e.whole, Lost: e.lost}, nil
 	}
 	if err := e.settle(); err != nil {
 		return Place{}, err
@@ -86,6 +87,8 @@ func (l *locator) number(code []byte) (uint64, error) {
 		return 0, err
 	case p.InMemory:
 		return uint64(p.Addr), nil
+	case len(p.Lost) > 0:
+		return 0, optimizedOut("a part is nowhere")
 	}
 	return binary.LittleEndian.Uint64(p.Bytes), nil
 }
@@ -167,11 +170,16 @@ func (e *expression) settle() error {
 	return err
 }
 
-// piece ends one part of a variable that is in several places. One that is
-// nowhere makes the whole unknown.
+// piece ends one part of a variable that is in several places. Nothing in front
+// of it says that the part is nowhere.
 func (e *expression) piece(size uint64) error {
 	if size > maxPlace || uint64(len(e.whole))+size > maxPlace {
 		return optimizedOut("a piece has %d bytes", size)
+	}
+	if !e.done && len(e.stack) == 0 {
+		e.lost = append(e.lost, Span{Off: int64(len(e.whole)), Size: int64(size)})
+		e.whole, e.split = append(e.whole, make([]byte, size)...), true
+		return nil
 	}
 	if err := e.settle(); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -210,7 +211,7 @@ func (c *stopComparison) variable(t *testing.T, where string, l *Local, frame *F
 		t.Errorf("%s: %s: %v; gdb says %v (expression % x)", where, l.Name, err, want, l.expr)
 		return
 	}
-	if got := asGDB(t, l, p.Bytes, want); got != fmt.Sprint(want) {
+	if got := asGDB(t, l, &p, want); got != fmt.Sprint(want) {
 		t.Errorf("%s: %s is %s, gdb says %v (expression % x)", where, l.Name, got, want, l.expr)
 		return
 	}
@@ -236,33 +237,38 @@ func knownBetter(l *Local) bool {
 	return sameOp(l.expr[0]) == opImplicitPtr || len(l.expr) == 3 && l.expr[1] == opPiece && int64(last) < size
 }
 
-// lost reports whether gdb lacks any part of a value.
+// lost reports whether gdb has no part of a value.
 func lost(v any) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
 	case []any:
-		return strings.Contains(fmt.Sprint(v), "<nil>")
+		return !slices.ContainsFunc(v, func(part any) bool { return part != nil })
 	}
 	return false
 }
 
 // asGDB writes a value, or those of the fields, as sign-extended numbers.
-func asGDB(t *testing.T, l *Local, raw []byte, want any) string {
+func asGDB(t *testing.T, l *Local, p *Place, want any) string {
 	t.Helper()
-	if list, ok := want.([]any); ok {
-		st := Strip(l.Type)
-		var parts []string
-		lay, err := l.fn.info.Layout(Spell(st))
-		if err != nil || len(list) != len(lay.Fields()) {
-			t.Fatalf("%s: %v", Spell(st), err)
-		}
-		for _, f := range lay.Fields() {
-			parts = append(parts, signExtended(Spell(Strip(f.Type)), raw[f.Off:f.Off+f.Size]))
-		}
-		return "[" + strings.Join(parts, " ") + "]"
+	list, ok := want.([]any)
+	if !ok {
+		return signExtended(Spell(Strip(l.Type)), p.Bytes)
 	}
-	return signExtended(Spell(Strip(l.Type)), raw)
+	st := Strip(l.Type)
+	lay, err := l.fn.info.Layout(Spell(st))
+	if err != nil || len(list) != len(lay.Fields()) {
+		t.Fatalf("%s: %v", Spell(st), err)
+	}
+	var parts []string
+	for _, f := range lay.Fields() {
+		text := "<nil>"
+		if !slices.Contains(p.Lost, Span{f.Off, f.Size}) {
+			text = signExtended(Spell(Strip(f.Type)), p.Bytes[f.Off:f.Off+f.Size])
+		}
+		parts = append(parts, text)
+	}
+	return "[" + strings.Join(parts, " ") + "]"
 }
 
 func signExtended(spelling string, raw []byte) string {

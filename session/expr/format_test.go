@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"ktrap/symbols/types"
-
 	"ktrap/symbols/addr"
+	"ktrap/symbols/types"
 )
 
 func TestFormatLettersChooseTheNotation(t *testing.T) {

@@ -152,7 +152,7 @@ func TestMistakesOnTheCommandLineOfLookup(t *testing.T) {
 
 func TestFlagsMayStandBetweenLocations(t *testing.T) {
 	var c cli
-	app, err := kong.New(&c, kong.Vars{"stub": "", "listen": "", "version": "", "parts": "", "part_enum": "", "source_size": ""})
+	app, err := kong.New(&c, append(grammar([]string{"lookup"}), kong.Vars{"version": ""})...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,20 +17,8 @@ import (
 	"ktrap/session/lab"
 )
 
-// cli is the command line. Meanings are a contract; flags may grow.
+// cli is what every command understands. Meanings are a contract; flags may grow.
 type cli struct {
-	Attach  attachCmd  `cmd:"" help:"Connect to a stub, arm the traps, open the terminal."`
-	Serve   serveCmd   `cmd:"" help:"The same without a terminal: gdb port, traps, reports; events as JSON lines on stdout."`
-	Boot    bootCmd    `cmd:"" help:"Start QEMU with a kernel, and attach to it."`
-	Repro   reproCmd   `cmd:"" help:"Boot or attach, run a reproducer in the guest, report the crash."`
-	Script  scriptCmd  `cmd:"" help:"Run a scripted session (Starlark)."`
-	Type    typeCmd    `cmd:"" help:"Layout of a struct, union or enum; type and address of a variable."`
-	Lookup  lookupCmd  `cmd:"" help:"Function, inlined callers and source line of addresses, names and file:line."`
-	Report  reportCmd  `cmd:"" help:"Show a saved report again."`
-	Lab     labCmd     `cmd:"" help:"Fetch and build ready kernels to try everything on."`
-	Doctor  doctorCmd  `cmd:"" help:"Say what is missing or wrong here, and what to do."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-
 	Versions  kong.VersionFlag `name:"version" help:"Print the version."`
 	LogLevels logLevels        `name:"log" placeholder:"LAYER=LEVEL,..." help:"Log to stderr: rsp, loop, symbols, target, vm, ... =debug|info|warn|error; one level alone is for all."`
 }
@@ -92,7 +80,7 @@ func run(args []string) int {
 	signal.Notify(pipe, syscall.SIGPIPE)
 	defer signal.Stop(pipe)
 	var c cli
-	parser, err := kong.New(&c,
+	options := append(grammar(args),
 		kong.Name("ktrap"),
 		kong.Description("A kernel debugger's proxy: stops at the fault, decodes it, serves stock gdb, reproduces over SSH.\n\nExamples:\n  ktrap lab demo                          see everything once\n  ktrap attach vmlinux                    instead of gdb, QEMU started with -s\n  ktrap repro --kernel bzImage --image disk.img repro.c"),
 		kong.UsageOnError(),
@@ -104,6 +92,7 @@ func run(args []string) int {
 		},
 		kong.Exit(func(code int) { panic(kongExit(code)) }),
 	)
+	parser, err := kong.New(&c, options...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "ktrap: bug in the command line:", err)
 		return exitFailed

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+func TestKongLearnsOfTheCommandThatIsMeant(t *testing.T) {
+	all := len(commands())
+	for _, tt := range []struct {
+		args []string
+		want int
+	}{
+		{nil, all}, {[]string{"--help"}, all}, {[]string{"--log=debug", "lab"}, all}, {[]string{"nosuch"}, all},
+		{[]string{"lab", "demo"}, 1}, {[]string{"version"}, 1},
+	} {
+		parser, err := kong.New(&cli{}, append(grammar(tt.args), kong.Vars{
+			"stub": "", "listen": "", "version": "", "parts": "", "part_enum": "vmlinux", "source_size": "",
+		})...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(parser.Model.Children); got != tt.want {
+			t.Errorf("%q: kong knows %d commands, want %d", tt.args, got, tt.want)
+		}
+	}
+}

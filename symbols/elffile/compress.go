@@ -12,38 +12,47 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 )
 
 const (
 	// maxSection bounds one decompressed section or file.
 	maxSection = 4 << 30
-	// maxRatio is the best that zlib can do; debug information reaches 20, so
-	// a file that claims more is made to exhaust memory.
-	maxRatio = 1032
+	// minRoom and maxRatio bound what all sections of a file may hold when
+	// decompressed. Debug information reaches a ratio of 20, so a file that claims
+	// more is made to exhaust memory.
+	minRoom  = 16 << 20
+	maxRatio = 64
+	// maxWindow bounds what decoders keep of the text before; xz -9 and zstd
+	// --ultra want 128 MB at most.
+	maxWindow = 128 << 20
 )
 
 var errBomb = errors.New("decompressed size is out of all proportion")
 
+// room gives how much a compressed file of a size may hold.
+func room(size int) int64 { return min(minRoom+int64(size)*maxRatio, maxSection) }
+
 // inflateSection decompresses the contents of an SHF_COMPRESSED section.
 // Source: ELF gABI, Elf64_Chdr.
-func inflateSection(raw []byte) ([]byte, error) {
+func (f *File) inflateSection(raw []byte) ([]byte, error) {
 	if len(raw) < 24 {
 		return nil, errors.New("compression header is cut off")
 	}
-	return inflate(elf.CompressionType(le.Uint32(raw)), le.Uint64(raw[8:]), raw[24:])
+	return f.inflate(elf.CompressionType(le.Uint32(raw)), le.Uint64(raw[8:]), raw[24:])
 }
 
 // inflateZdebug decompresses a .zdebug_ section.
 // Source: binutils bfd/compress.c: "ZLIB", the size in 8 bytes, big-endian.
-func inflateZdebug(raw []byte) ([]byte, error) {
+func (f *File) inflateZdebug(raw []byte) ([]byte, error) {
 	if len(raw) < 12 || string(raw[:4]) != "ZLIB" {
 		return nil, errors.New("compression header is missing")
 	}
-	return inflate(elf.COMPRESS_ZLIB, binary.BigEndian.Uint64(raw[4:]), raw[12:])
+	return f.inflate(elf.COMPRESS_ZLIB, binary.BigEndian.Uint64(raw[4:]), raw[12:])
 }
 
-func inflate(typ elf.CompressionType, size uint64, body []byte) ([]byte, error) {
-	if size > maxSection || size > uint64(len(body))*maxRatio {
+func (f *File) inflate(typ elf.CompressionType, size uint64, body []byte) ([]byte, error) {
+	if size > maxSection || f.inflated.Add(int64(size)) > room(len(f.data)) {
 		return nil, errBomb
 	}
 	r, err := sectionReader(typ, body)
@@ -69,7 +78,8 @@ func sectionReader(typ elf.CompressionType, body []byte) (io.ReadCloser, error) 
 }
 
 func newZstd(body []byte) (io.ReadCloser, error) {
-	d, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderMaxMemory(maxSection), zstd.WithDecoderConcurrency(1))
+	d, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderMaxMemory(maxSection),
+		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(1))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +95,9 @@ func decompressFile(data []byte) ([]byte, error) {
 	case bytes.HasPrefix(data, []byte("\x1f\x8b")):
 		r, err = gzip.NewReader(bytes.NewReader(data))
 	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
-		r, err = xz.NewReader(bytes.NewReader(data))
+		if err = checkDictionary(data); err == nil {
+			r, err = xz.NewReader(bytes.NewReader(data))
+		}
 	case bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")):
 		var z io.ReadCloser
 		if z, err = newZstd(data); err == nil {
@@ -98,7 +110,7 @@ func decompressFile(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := min(int64(len(data))*maxRatio, maxSection)
+	limit := room(len(data))
 	plain, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, err
@@ -107,4 +119,34 @@ func decompressFile(data []byte) ([]byte, error) {
 		return nil, errBomb
 	}
 	return plain, nil
+}
+
+// checkDictionary refuses an xz file whose first block wants more memory for its
+// dictionary than xz itself would use: the decoder allocates what a block asks for.
+// Source: The .xz File Format 1.2.1, sections 3.1 and 5.3.1.
+func checkDictionary(data []byte) error {
+	const streamHeader, multibyte, lzma2 = 12, 0x80, 0x21
+	if len(data) < streamHeader+2 {
+		return nil // the decoder says that it is cut off
+	}
+	head := data[streamHeader:]
+	head = head[:min((int(head[0])+1)*4, len(head))]
+	flags, at := head[1], 2
+	for _, sized := range []byte{0x40, 0x80} {
+		if flags&sized == 0 {
+			continue
+		}
+		for at < len(head) && head[at]&multibyte != 0 {
+			at++
+		}
+		at++
+	}
+	if at+2 >= len(head) || head[at] != lzma2 {
+		return nil // another filter, which the decoder does not know
+	}
+	size, err := lzma.DecodeDictCap(head[at+2])
+	if err != nil || size > maxWindow {
+		return fmt.Errorf("dictionary of %d MB, at most %d are supported", size>>20, maxWindow>>20)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrNoSection says that the file has no section of that name.
@@ -34,7 +35,8 @@ type File struct {
 	debug   *File // what was split off this file, nil: nothing
 	ofDebug []int // section of debug -> section here; 0: none
 
-	cells []cell // one per section: contents once asked for
+	cells    []cell       // one per section: contents once asked for
+	inflated atomic.Int64 // bytes that were decompressed
 
 	symOnce sync.Once
 	syms    *SymbolTable

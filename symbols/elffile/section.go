@@ -70,9 +70,9 @@ func (f *File) raw(i int) ([]byte, error) {
 	data := f.data[s.offset:end:end]
 	switch {
 	case s.Flags&elf.SHF_COMPRESSED != 0:
-		return inflateSection(data)
+		return f.inflateSection(data)
 	case s.zdebug:
-		return inflateZdebug(data)
+		return f.inflateZdebug(data)
 	}
 	return data, nil
 }

@@ -1,5 +1,7 @@
 package dwarfx
 
+import "bytes"
+
 // String resolves a string value; "" when absent or damaged.
 func (u *Unit) String(v Value) string { return string(u.Text(v)) }
 
@@ -7,7 +9,7 @@ func (u *Unit) String(v Value) string { return string(u.Text(v)) }
 func (u *Unit) Text(v Value) []byte {
 	switch v.Form {
 	case FormString:
-		return v.Raw
+		return v.Raw[:min(len(v.Raw), maxText)]
 	case FormStrp:
 		return textAt(u.Sec.Str, v.U)
 	case FormLineStrp:
@@ -24,9 +26,22 @@ func (u *Unit) Text(v Value) []byte {
 	return nil
 }
 
+// maxText bounds a string: the kernel's names have 512 bytes at most, its paths
+// 4096. In a damaged section many strings may have the same far end.
+const maxText = 4096
+
+// textAt gives the string at an offset; nil when it has no end.
 func textAt(section []byte, off uint64) []byte {
-	b := NewBuf("", section, off)
-	return b.CString()
+	if off >= uint64(len(section)) {
+		return nil
+	}
+	text := section[off:]
+	text = text[:min(len(text), maxText)]
+	end := bytes.IndexByte(text, 0)
+	if end < 0 {
+		return nil
+	}
+	return text[:end]
 }
 
 // Address resolves an address value; false when it is none.

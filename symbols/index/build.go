@@ -20,7 +20,8 @@ const (
 
 	maxString = 4096
 	// maxSize bounds an index; that of a distribution's kernel has 15 MB.
-	maxSize = 1 << 30
+	maxSize    = 1 << 30
+	maxStrings = maxSize / 4
 )
 
 // The parts of an index, in order.
@@ -64,7 +65,7 @@ func Build(id Identity, s *Strings, units []*Unit) ([]byte, error) {
 	for _, n := range size {
 		total += n
 	}
-	if total > maxSize || rows > math.MaxUint32 {
+	if total > maxSize || rows > math.MaxUint32 || s.full {
 		return nil, ErrTooLarge
 	}
 	out := make([]byte, 0, total)

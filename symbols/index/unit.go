@@ -155,6 +155,7 @@ type Strings struct {
 	mu   sync.Mutex // one string is added or found at a time, by any of the fillers
 	offs map[string]Text
 	data []byte
+	full bool // something was left out
 }
 
 // NewStrings makes an empty table.
@@ -171,6 +172,10 @@ func (s *Strings) Add(text string) Text {
 	defer s.mu.Unlock()
 	if off, ok := s.offs[text]; ok {
 		return off
+	}
+	if len(s.data) > maxStrings {
+		s.full = true
+		return 0
 	}
 	off := Text(len(s.data))
 	s.data = binary.AppendUvarint(s.data, uint64(len(text)))

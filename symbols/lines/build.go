@@ -47,11 +47,12 @@ type builder struct {
 	spans   map[uint64][]dwarfx.Range
 	units   []*index.Unit
 	next    atomic.Int64
+	ranges  atomic.Int64 // of all entries seen
 }
 
 // work takes units until there are none left.
 func (b *builder) work(ctx context.Context) error {
-	c := newCollector(b.strings)
+	c := newCollector(b.strings, &b.ranges)
 	for {
 		n := int(b.next.Add(1)) - 1
 		if n >= len(b.headers) {

@@ -2,6 +2,8 @@ package lines
 
 import (
 	"cmp"
+	"slices"
+	"sync/atomic"
 
 	"ktrap/symbols/dwarfx"
 	"ktrap/symbols/index"
@@ -21,7 +23,8 @@ type collector struct {
 	files  map[uint32]uint32 // file of the unit -> number of its path
 	scopes []stretch         // the number is the scope: later ones win
 	open   []outer
-	ends   []uint64 // by depth: where the list of children should end, 0 if not said
+	ends   []uint64      // by depth: where the list of children should end, 0 if not said
+	seen   *atomic.Int64 // ranges in all units, of all collectors
 	err    error
 
 	// Used again for every unit.
@@ -39,8 +42,8 @@ type outer struct {
 	ranges []dwarfx.Range
 }
 
-func newCollector(s *index.Strings) *collector {
-	return &collector{strings: s, known: map[uint64]index.Text{}, names: map[uint64]uint32{}, files: map[uint32]uint32{}}
+func newCollector(s *index.Strings, seen *atomic.Int64) *collector {
+	return &collector{strings: s, seen: seen, known: map[uint64]index.Text{}, names: map[uint64]uint32{}, files: map[uint32]uint32{}}
 }
 
 // collect fills an index unit with what is known of the addresses in spans,
@@ -71,12 +74,16 @@ func (c *collector) collect(i *Info, h dwarfx.Header, spans []dwarfx.Range) (*in
 
 // subprogram adds a function and the calls inlined in it.
 func (c *collector) subprogram(_ uint64, a *dwarfx.Abbrev, b dwarfx.Buf) {
-	e := &c.entry
-	c.Read(&b, a, e)
-	ranges, _ := c.PCRanges(e.PC, nil) // damaged: no ranges
-	if len(ranges) == 0 {
+	if c.err != nil {
 		return
 	}
+	e := &c.entry
+	c.Read(&b, a, e)
+	c.ranges, _ = c.PCRanges(e.PC, c.ranges[:0]) // damaged: no ranges
+	if len(c.ranges) == 0 || !c.count(c.ranges) {
+		return
+	}
+	ranges := slices.Clone(c.ranges)
 	c.open = append(c.open[:0], outer{c.scope(0, e, ranges), 0, sorted(ranges)})
 	if a.Children {
 		c.children(&b)
@@ -87,7 +94,8 @@ func (c *collector) subprogram(_ uint64, a *dwarfx.Abbrev, b dwarfx.Buf) {
 // children walks through all below a function.
 func (c *collector) children(b *dwarfx.Buf) {
 	c.ends = append(c.ends[:0], 0)
-	for depth := 1; depth > 0 && b.Len() > 0; {
+	depth := 1
+	for depth > 0 && b.Len() > 0 {
 		a := c.Next(b)
 		if a == nil {
 			depth--
@@ -106,6 +114,9 @@ func (c *collector) children(b *dwarfx.Buf) {
 			depth++
 		}
 	}
+	if depth > 0 {
+		b.Fail("children have no end")
+	}
 }
 
 // enter reads or skips an entry and reports whether its children come next.
@@ -119,7 +130,10 @@ func (c *collector) enter(b *dwarfx.Buf, a *dwarfx.Abbrev, depth int) bool {
 		e := &c.entry
 		c.Read(b, a, e)
 		var err error
-		c.ranges, err = c.PCRanges(e.PC, c.ranges[:0])
+		if c.ranges, err = c.PCRanges(e.PC, c.ranges[:0]); !c.count(c.ranges) {
+			b.Seek(c.End)
+			return false
+		}
 		parent := c.open[len(c.open)-1]
 		own := within(c.ranges, parent.ranges)
 		if err == nil && len(own) > 0 && len(c.open) <= maxInline {
@@ -130,6 +144,15 @@ func (c *collector) enter(b *dwarfx.Buf, a *dwarfx.Abbrev, depth int) bool {
 	}
 	c.SkipEntry(b, a)
 	return false
+}
+
+// count bounds the ranges of all units together.
+func (c *collector) count(ranges []dwarfx.Range) bool {
+	ok := c.seen.Add(int64(len(ranges))) <= int64(maxRanges(c.Sec))
+	if !ok {
+		c.err = cmp.Or(c.err, tooManyRanges(c.Header))
+	}
+	return ok
 }
 
 // scope adds a function or an inlined call with the addresses it has.

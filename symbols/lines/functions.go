@@ -16,7 +16,11 @@ func (u *unit) function(pc uint64) (off uint64, ok bool) {
 func (u *unit) indexFunctions() {
 	var e dwarfx.Entry
 	var ranges []dwarfx.Range
+	limit := maxRanges(u.Sec)
 	u.subprograms(func(off uint64, a *dwarfx.Abbrev, b dwarfx.Buf) {
+		if len(u.funcs) > limit {
+			return
+		}
 		u.Read(&b, a, &e)
 		ranges, _ = u.PCRanges(e.PC, ranges[:0]) // damaged: no ranges
 		for _, r := range ranges {

@@ -28,7 +28,7 @@ func (u *unit) chain(off, pc uint64) []dwarfx.Entry {
 	if a == nil {
 		return nil
 	}
-	w := walker{unit: u, pc: pc, chain: make([]dwarfx.Entry, 1, 8)}
+	w := walker{unit: u, pc: pc, chain: make([]dwarfx.Entry, 1, 8), left: maxRanges(u.Sec)}
 	u.Read(&b, a, &w.chain[0])
 	w.chain[0].Off = off
 	if !a.Children {
@@ -54,6 +54,7 @@ type walker struct {
 	open    []open
 	chain   []dwarfx.Entry
 	scratch []dwarfx.Range
+	left    int // ranges that may be looked at
 }
 
 // enter reads or skips the entry at the cursor and reports whether its children
@@ -71,6 +72,10 @@ func (w *walker) enter(b *dwarfx.Buf, a *dwarfx.Abbrev, off uint64, depth int) b
 		e.Off = off
 		var covers bool
 		covers, w.scratch = w.Covers(e.PC, w.pc, w.scratch)
+		if w.left -= len(w.scratch); w.left < 0 {
+			b.Fail("entries share range lists out of all proportion")
+			return false
+		}
 		if covers && len(w.open) < maxInline {
 			w.push(e, depth)
 			return true

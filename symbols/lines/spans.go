@@ -98,6 +98,10 @@ func (i *Info) scanRoots() error {
 }
 
 func (i *Info) addRoot(h dwarfx.Header) {
+	if len(i.rest) > maxRanges(&i.sec) {
+		i.rootsErr = tooManyRanges(h)
+		return
+	}
 	u, err := dwarfx.OpenRoot(&i.sec, h)
 	if err != nil {
 		i.rootsErr = err

@@ -43,6 +43,7 @@ func (v *Stopped) collect(ctx context.Context, cpu target.CPU, do trap.Do) *Cras
 	} else {
 		fillFromText(r, said)
 	}
+	r.Source = v.source(c.frames, r.Guilty)
 	if n := len(records); n > 0 {
 		v.seen = records[n-1].Seq + 1
 	}
@@ -100,7 +101,6 @@ func (v *Stopped) newReport(c *captured, o *trap.Open) *report.Report {
 	if !v.image.HasDWARF() {
 		r.Missing("vmlinux has no debug information: " + symbolsOnly)
 	}
-	r.Source = v.source(c.frames)
 	for _, m := range v.World.Symbols.Modules() {
 		r.Modules = append(r.Modules, reportModule(m))
 	}
@@ -132,7 +132,7 @@ func tail(b []byte, n int) string {
 
 // fillFromText adds what only the kernel's own text says.
 func fillFromText(r *report.Report, o *oops.Oops) {
-	r.Title, r.AltTitles, r.Type, r.Class = o.Title, o.AltTitles, o.Type, o.Class
+	r.Title, r.AltTitles, r.Guilty, r.Type, r.Class = o.Title, o.AltTitles, o.Guilty, o.Type, o.Class
 	r.Corrupted, r.CorruptedReason = o.Corrupted, o.CorruptedReason
 	r.Panicked = r.Panicked || o.Panicked
 	r.Kernel.Tainted = o.Tainted

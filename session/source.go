@@ -31,18 +31,22 @@ const (
 	excerptContext = 4
 )
 
-// source excerpts the first levels of a stack whose text is on this host.
-func (v *Stopped) source(frames []unwind.Frame) []report.Source {
-	var out []report.Source
+// source excerpts the levels of a stack whose text is on this host, the first
+// of them from the guilty function on if that is among them.
+func (v *Stopped) source(frames []unwind.Frame, guilty string) []report.Source {
+	var levels []symbols.Location
 	for i := range frames {
-		levels, _ := v.World.Symbols.Locate(frames[i].LookupPC())
-		for _, l := range levels {
-			if len(out) == excerptLevels {
-				return out
-			}
-			if ex, ok := v.excerpt(l); ok {
-				out = append(out, ex)
-			}
+		here, _ := v.World.Symbols.Locate(frames[i].LookupPC())
+		levels = append(levels, here...)
+	}
+	first := slices.IndexFunc(levels, func(l symbols.Location) bool { return report.IsFunc(l.Func, guilty) })
+	var out []report.Source
+	for _, l := range levels[max(first, 0):] {
+		if len(out) == excerptLevels {
+			break
+		}
+		if ex, ok := v.excerpt(l); ok {
+			out = append(out, ex)
 		}
 	}
 	return out

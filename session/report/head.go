@@ -14,7 +14,7 @@ func (p *printer) head(r *Report) {
 		p.field("also", t)
 	}
 	p.line()
-	p.where(r.Frames)
+	p.where(r.Frames[r.Blamed():])
 	p.field("cause", r.Cause)
 	p.field("class", r.kind())
 	p.field("task", r.task())
@@ -40,8 +40,8 @@ func (p *printer) field(name, value string) {
 	}
 }
 
-// where prints the levels of the faulting frame: the function that was running
-// and those it was inlined into.
+// where prints the levels of the first frame: the function that was running and
+// those it was inlined into.
 func (p *printer) where(frames []Frame) {
 	name := label.of("  where").padded(2 + labelWidth)
 	for _, f := range frames {

@@ -26,6 +26,7 @@ type Report struct {
 	Schema    int        `json:"schema"` // set by Write and JSON
 	Title     string     `json:"title"`  // wording of the public syzbot dashboard
 	AltTitles []string   `json:"alt_titles"`
+	Guilty    string     `json:"guilty"` // the function the title names; empty if it names none
 	Type      string     `json:"type"`
 	Class     oops.Class `json:"class"`
 	Cause     string     `json:"cause"` // in words: read of address 0x10 (NULL + 0x10)

@@ -7,11 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"ktrap/session/lab"
 	"ktrap/session/vm"
 	"ktrap/symbols"
+	"ktrap/symbols/index"
 )
 
 type doctorCmd struct {
@@ -42,7 +44,7 @@ type finding struct {
 
 // Run looks and says.
 func (c *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
-	list := append(hostFindings(), labFindings(ctx, log)...)
+	list := slices.Concat(hostFindings(), labFindings(ctx, log), cacheFindings(index.UserFolder()))
 	if c.Vmlinux != "" {
 		list = append(list, vmlinuxFindings(c.Vmlinux)...)
 	}
@@ -116,6 +118,19 @@ func labFindings(ctx context.Context, log *slog.Logger) []finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// cacheFindings tells of the indexes kept of images that many addresses were
+// looked up in; nil means that there is no place for them.
+func cacheFindings(folder *index.Folder) []finding {
+	f := finding{What: "kept indexes", State: "note"}
+	if folder == nil {
+		f.Detail, f.Do = "nowhere to keep them: every process builds its own", "set KTRAP_CACHE to a folder"
+		return []finding{f}
+	}
+	n, size := folder.Usage()
+	f.Detail = fmt.Sprintf("%d with %s of at most %s in %s", n, lab.Size(size), lab.Size(folder.Max), folder.Dir)
+	return []finding{f}
 }
 
 func vmlinuxFindings(path string) []finding {

@@ -7,7 +7,24 @@ import (
 
 	"ktrap/rsp"
 	"ktrap/rsp/rsptest"
+	"ktrap/symbols/index"
 )
+
+func TestDoctorTellsOfKeptIndexes(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("KTRAP_CACHE", dir)
+	folder := index.UserFolder()
+	if err := folder.Save(index.Identity{1}, make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	list := cacheFindings(folder)
+	if len(list) != 1 || list[0].State != "note" || !strings.HasPrefix(list[0].Detail, "1 with 5 kB of at most ") || !strings.HasSuffix(list[0].Detail, dir+"/index") {
+		t.Errorf("%+v", list)
+	}
+	if list := cacheFindings(nil); len(list) != 1 || list[0].Do == "" {
+		t.Errorf("without a folder: %+v", list)
+	}
+}
 
 func TestALookAtAStubLeavesTheGuestAsItWas(t *testing.T) {
 	for _, tt := range []struct {

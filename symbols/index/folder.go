@@ -21,8 +21,12 @@ type Folder struct {
 // defaultMax has room for a dozen distribution kernels.
 const defaultMax = 256 << 20
 
-// UserFolder gives the folder in the user's cache; nil when there is none.
+// UserFolder gives the folder below $KTRAP_CACHE, else in the user's cache; nil
+// when there is none.
 func UserFolder() *Folder {
+	if dir := os.Getenv("KTRAP_CACHE"); dir != "" {
+		return &Folder{filepath.Join(dir, "index"), defaultMax}
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil

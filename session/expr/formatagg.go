@@ -132,14 +132,20 @@ func isByteString(elem dwarf.Type) bool {
 	return kindOf(elem) == kindChar
 }
 
-// isText reports whether a pointer points to a string.
+// isText reports whether a pointer points to a string. Since 6.2 char is
+// unsigned in the kernel; its name still tells it from u8.
 func isText(t dwarf.Type) bool {
 	to, ok := target(t)
 	if !ok {
 		return false
 	}
-	_, isChar := types.Strip(to).(*dwarf.CharType)
-	return isChar
+	switch t := types.Strip(to).(type) {
+	case *dwarf.CharType:
+		return true
+	case *dwarf.UcharType:
+		return t.Name == "char"
+	}
+	return false
 }
 
 // text writes a char array as a string. One of unsigned char is a string only

@@ -134,14 +134,18 @@ func TestWhatIsKnownOfAStructIsShown(t *testing.T) {
 }
 
 func TestCharIsTextWhetherOrNotItIsSigned(t *testing.T) {
-	for want, elem := range map[string]dwarf.Type{
-		`"a\036\036"`:                    &dwarf.UcharType{BasicType: basic("char", 1)},
-		`"a\036\036" `:                   &dwarf.CharType{BasicType: basic("char", 1)},
-		`{97 'a', 30 '\036', 30 '\036'}`: &dwarf.UcharType{BasicType: basic("unsigned char", 1)},
-	} {
-		v := Raw(&dwarf.ArrayType{Type: elem, Count: 3, CommonType: dwarf.CommonType{ByteSize: 3}}, []byte{'a', 30, 30})
-		if got := v.In(new(Env)).String(); got != strings.TrimSpace(want) {
-			t.Errorf("%v: %s, want %s", elem, got, want)
+	tests := []struct {
+		elem dwarf.Type
+		want string
+	}{
+		{&dwarf.CharType{BasicType: basic("char", 1)}, `"a\036\036"`},
+		{&dwarf.UcharType{BasicType: basic("char", 1)}, `"a\036\036"`},
+		{&dwarf.UcharType{BasicType: basic("unsigned char", 1)}, `{97 'a', 30 '\036', 30 '\036'}`},
+	}
+	for _, w := range tests {
+		v := Raw(&dwarf.ArrayType{Type: w.elem, Count: 3, CommonType: dwarf.CommonType{ByteSize: 3}}, []byte{'a', 30, 30})
+		if got := v.In(new(Env)).String(); got != w.want {
+			t.Errorf("%T %v: %s, want %s", w.elem, w.elem, got, w.want)
 		}
 	}
 }

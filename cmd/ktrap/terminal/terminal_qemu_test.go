@@ -60,6 +60,7 @@ func (l *live) lookAround() {
 	l.want("print ((struct task_struct *)current)->pid == current->pid", "1")
 	l.want("up", "#1   ", "ksys_write")
 	l.want("info locals", "fd = ", "buf = ")
+	l.want("bt -l", "#0   vfs_write+0x", "\n         file = (struct file *) 0x", "#1   ksys_write+0x", "\n         fd = ", "user mode 0x")
 	l.want("down", "#0   vfs_write")
 	l.want("frame 1", "#1   ")
 	l.want("frame 0", "#0   vfs_write")

@@ -109,7 +109,7 @@ func New(path string, data []byte) (f *File, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read ELF headers of %q: %w", path, err)
+		return nil, fmt.Errorf("read ELF headers of %q, which is damaged or cut off (copy it again): %w", path, err)
 	}
 	return f, nil
 }
@@ -119,12 +119,20 @@ func checkIdent(data []byte) error {
 	if len(data) > 0x206 && string(data[0x202:0x206]) == "HdrS" {
 		return fmt.Errorf("a bzImage, no vmlinux: %w", ErrNotELF)
 	}
-	if len(data) < 64 || !bytes.HasPrefix(data, []byte(elf.ELFMAG)) ||
-		elf.Class(data[elf.EI_CLASS]) != elf.ELFCLASS64 || elf.Data(data[elf.EI_DATA]) != elf.ELFDATA2LSB {
-		return ErrNotELF
+	switch {
+	case len(data) < 64 || !bytes.HasPrefix(data, []byte(elf.ELFMAG)):
+		return fmt.Errorf("no ELF file at all, give a vmlinux or a module: %w", ErrNotELF)
+	case elf.Class(data[elf.EI_CLASS]) != elf.ELFCLASS64:
+		return fmt.Errorf("of another word size, only 64-bit kernels are known: %w", ErrNotELF)
+	case elf.Data(data[elf.EI_DATA]) != elf.ELFDATA2LSB:
+		return fmt.Errorf("big-endian, only little-endian kernels are known: %w", ErrNotELF)
+	case elf.Type(le.Uint16(data[16:])) == elf.ET_CORE:
+		return errCore
 	}
 	return nil
 }
+
+var errCore = errors.New("a core dump, give the vmlinux of the kernel it is of")
 
 func parse(path string, data []byte) (*File, error) {
 	e, err := elf.NewFile(bytes.NewReader(data))

@@ -36,9 +36,11 @@ type callSite struct {
 	params []callParam
 }
 
-// callParam is what the caller put into a register.
+// callParam is what the caller passed: in a register, or to a parameter that was
+// optimized away, as all callers pass the same.
 type callParam struct {
 	reg   uint64
+	param uint64 // offset of the parameter's entry in .debug_info; 0: it is in a register
 	value []byte
 }
 
@@ -62,7 +64,7 @@ func (e *expression) entryValue(block []byte) error {
 	if b.Err() != nil || b.Len() > 0 {
 		return errExpression
 	}
-	u, err := e.atEntry(reg)
+	u, err := e.passed(func(p callParam) bool { return p.param == 0 && p.reg == reg })
 	if err != nil {
 		return fmt.Errorf("value of register %d at entry of %s: %w", reg, clean(e.fn.name), err)
 	}
@@ -70,7 +72,19 @@ func (e *expression) entryValue(block []byte) error {
 	return nil
 }
 
-func (e *expression) atEntry(reg uint64) (uint64, error) {
+// parameterRef pushes what was passed for a parameter that was optimized away.
+// Source: gcc, DW_OP_GNU_parameter_ref: the offset of its entry in the unit.
+func (e *expression) parameterRef(off uint64) error {
+	u, err := e.passed(func(p callParam) bool { return p.param == e.fn.unit.Off+off })
+	if err != nil {
+		return fmt.Errorf("value passed to %s: %w", clean(e.fn.name), err)
+	}
+	e.push(u)
+	return nil
+}
+
+// passed evaluates a parameter of the call of the function, in the caller.
+func (e *expression) passed(is func(callParam) bool) (uint64, error) {
 	if e.f.Caller == nil {
 		return 0, optimizedOut("the caller is not known")
 	}
@@ -96,7 +110,7 @@ func (e *expression) atEntry(reg uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := slices.IndexFunc(site.params, func(p callParam) bool { return p.reg == reg })
+	n := slices.IndexFunc(site.params, is)
 	if n < 0 {
 		return 0, optimizedOut("%s does not say what it passed", clean(site.fn.name))
 	}
@@ -268,20 +282,31 @@ func (d *dwarfData) site(e die) *callSite {
 	return s
 }
 
-// callParamOf decodes a parameter that is passed in a register.
+// callParamOf decodes a parameter that is passed in a register or by reference
+// to its entry only.
 func callParamOf(p die) (callParam, bool) {
-	loc, _ := p.get(attrLocation)
 	value, ok := p.get(attrCallValue)
 	if !ok {
 		value, ok = p.get(attrGNUCallValue)
 	}
+	c := callParam{value: value.block}
+	if !ok || len(c.value) == 0 {
+		return callParam{}, false
+	}
+	for _, attr := range []dwarfx.Attr{attrCallParameter, dwarfx.AttrAbstractOrigin} {
+		if off, ok := p.ref(attr); ok && !p.has(attrLocation) {
+			c.param = off
+			return c, true
+		}
+	}
+	loc, _ := p.get(attrLocation)
 	b := dwarfx.NewBuf("parameter", loc.block, 0)
 	op := b.U8()
-	c := callParam{reg: uint64(op - opReg0), value: value.block}
+	c.reg = uint64(op - opReg0)
 	if op == opRegx {
 		c.reg = b.Uleb()
 	} else if op < opReg0 || op > opReg31 {
 		return callParam{}, false
 	}
-	return c, ok && len(c.value) > 0 && b.Err() == nil && b.Len() == 0
+	return c, b.Err() == nil && b.Len() == 0
 }

@@ -70,6 +70,7 @@ const (
 	attrCallReturnPC   dwarfx.Attr = 0x7d
 	attrCallValue      dwarfx.Attr = 0x7e
 	attrCallOrigin     dwarfx.Attr = 0x7f
+	attrCallParameter  dwarfx.Attr = 0x80
 	attrCallTailCall   dwarfx.Attr = 0x82
 	attrCallTarget     dwarfx.Attr = 0x83
 	attrAlignment      dwarfx.Attr = 0x88

@@ -120,7 +120,7 @@ func (e *expression) step(op byte) error {
 	case op == opTLS:
 		return optimizedOut("it is local to a thread")
 	case op == opGNUParamRef:
-		return optimizedOut("it refers to a parameter of the function called")
+		return e.parameterRef(uint64(e.b.U32()))
 	default:
 		return e.compute(op)
 	}

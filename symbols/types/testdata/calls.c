@@ -43,6 +43,16 @@ static noinline long spin(long n, long acc)
 	return spin(n - 1, acc + n);
 }
 
+/* Nobody needs the reason: gcc takes the parameter away, callers still say it. */
+static noinline long told(long from, long reason)
+{
+	long all = from * 7;
+	CLOBBER;
+	sink = all;
+	CLOBBER;
+	return all + 1;
+}
+
 static inline __attribute__((always_inline)) long twice(long v, const int by)
 {
 	struct pair half = { v / 2, v };
@@ -75,6 +85,8 @@ noinline int outer(int argc, u32 big)
 	struct pair local = { argc, big };
 	long r = middle(argc + 40, &local, big);
 	r += spin(3, r);
+	r += told(r, argc + 5);
+	r += told(argc, big);
 	return (int)(r + local.a);
 }
 

@@ -84,7 +84,8 @@ func (f *Folder) Save(id Identity, data []byte) error {
 
 // mapFile maps a regular file read-only.
 func mapFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	// Opened so, a FIFO is not waited for.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -210,7 +210,9 @@ func (k *kernelFlags) image(args []string) (path string, rest []string, err erro
 // firstFile takes a file that is there off the arguments.
 func firstFile(args []string) (path string, rest []string) {
 	if len(args) > 0 {
-		if st, err := os.Stat(args[0]); err == nil && st.Mode().IsRegular() {
+		// A folder may be named as a function is; a path is always meant as one.
+		st, err := os.Stat(args[0])
+		if err == nil && (st.Mode().IsRegular() || strings.ContainsAny(args[0], "/.")) {
 			return args[0], args[1:]
 		}
 	}

@@ -95,14 +95,20 @@ func (s *Session) Wait(ctx context.Context) (Stop, error) {
 	}
 }
 
-// UntilLost returns when ctx ends, with nil, or when the stub is gone.
+// UntilLost returns when ctx ends, with nil, or when the stub is gone. A stub
+// that is gone already is told of even if ctx has ended, too.
 func (s *Session) UntilLost(ctx context.Context) error {
 	select {
+	case <-s.stubLost:
+	case <-s.done:
+	case <-ctx.Done():
+	}
+	select { // of several that are ready the first select takes any
 	case <-s.stubLost:
 		return s.lostError()
 	case <-s.done:
 		return s.lostError()
-	case <-ctx.Done():
+	default:
 		return nil
 	}
 }

@@ -37,6 +37,22 @@ func TestAWaitThatIsCancelledLeavesNothingBehind(t *testing.T) {
 	})
 }
 
+func TestAStubThatIsGoneIsToldOfToWhoeverAsksAndDoesNotWait(t *testing.T) {
+	s := newSession(&Options{})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.UntilLost(ended); err != nil {
+		t.Errorf("the stub is there, and the error is %v", err)
+	}
+	close(s.stubLost)
+	close(s.done)
+	for range 100 { // a select among several that are ready is right now and then
+		if err := s.UntilLost(ended); !errors.Is(err, rsp.ErrClosed) {
+			t.Fatalf("error %v", err)
+		}
+	}
+}
+
 // crashLoop makes the session loop panic, as a bug of ktrap's own would.
 func (s *Session) crashLoop() {
 	_ = s.call(func() { panic("of the test") })

@@ -96,5 +96,5 @@ clang-kernels: ## build small kernels with clang, which the tests of package sym
 	@testdata/clangkernel/build 6.1
 
 .PHONY: clean
-clean: ## remove build products (the lab cache stays: `ktrap lab --remove`)
+clean: ## remove build products (the lab cache stays: `ktrap lab remove`)
 	rm -rf bin build reports

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,11 +45,16 @@ type finding struct {
 
 // Run looks and says.
 func (c *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
+	ctx, stop := interruptible(ctx) // a Ctrl-C must not leave the guest standing
+	defer stop()
 	list := slices.Concat(hostFindings(), labFindings(ctx, log), cacheFindings(index.UserFolder()))
 	if c.Vmlinux != "" {
 		list = append(list, vmlinuxFindings(c.Vmlinux)...)
 	}
 	list = append(list, guestFindings(ctx, string(c.Stub), c.Vmlinux, log)...)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
 	bad := false
 	for _, f := range list {
 		bad = bad || f.State == "missing" || f.State == "wrong"

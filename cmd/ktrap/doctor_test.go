@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -23,6 +24,27 @@ func TestDoctorTellsOfKeptIndexes(t *testing.T) {
 	}
 	if list := cacheFindings(nil); len(list) != 1 || list[0].Do == "" {
 		t.Errorf("without a folder: %+v", list)
+	}
+}
+
+func TestALookThatIsInterruptedLetsTheGuestRunOn(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: make([]byte, 8)}}}
+	detached := make(chan bool, 1)
+	stub := rsptest.ListenUnix(t, func(s *rsptest.Stub, msg rsp.Message) {
+		switch body := string(msg.Body); {
+		case strings.HasPrefix(body, "qSupported"):
+			s.Reply("T02thread:p1.1;") // QEMU stops a guest for whoever connects
+		case body == "?":
+			cancel()
+		case strings.HasPrefix(body, "D"):
+			detached <- true
+		}
+		m.Handle(s, msg)
+	})
+	stubFinding(ctx, stub, slog.New(slog.DiscardHandler))
+	if len(detached) != 1 {
+		t.Error("the guest stands still")
 	}
 }
 

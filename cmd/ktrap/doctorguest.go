@@ -46,9 +46,11 @@ func stubFinding(ctx context.Context, stub string, log *slog.Logger) finding {
 	go func() { ended <- c.Run() }() // ends with Close
 	features, err := c.Handshake(ctx)
 	state := "its guest stands"
-	if c.Features().Ran { // stopped for this look
+	if c.Features().Ran { // stopped for this look, and let go whatever has become of it
 		state = "its guest runs"
-		err = errors.Join(err, c.Detach(ctx))
+		last, stop := context.WithTimeout(context.WithoutCancel(ctx), stubTimeout)
+		defer stop()
+		err = errors.Join(err, c.Detach(last))
 	}
 	err = errors.Join(err, c.Close())
 	<-ended

@@ -21,7 +21,7 @@ type lookupCmd struct {
 	Image    string   `arg:"" optional:"" name:"VMLINUX" help:"Kernel image, or a module's file. Left out: ./vmlinux."`
 	Locs     []string `arg:"" optional:"" name:"LOC" help:"Address, NAME, NAME+0xOFF/0xSIZE or FILE:LINE; [module] may follow. None, or -: one per line from stdin."`
 	Source   int      `short:"s" placeholder:"N" help:"Show the source line with N lines on both sides."`
-	Style    string   `enum:"addr2line,trace" default:"addr2line" help:"Text as addr2line -fip writes it, or as in decoded traces with [inline]: addr2line or trace."`
+	Style    string   `enum:"addr2line,trace" default:"addr2line" help:"Text as addr2line -afip writes it, or as in decoded traces with [inline]: addr2line or trace."`
 	Demangle bool     `negatable:"" default:"true" help:"Make Rust and C++ names readable (JSON has both forms)."`
 	Format   string   `enum:"text,json" default:"text" help:"text or json (one line per location)."`
 	kernelFlags
@@ -40,8 +40,8 @@ type kernelFlags struct {
 func (*lookupCmd) Help() string {
 	return `Function, inlined callers and source line of places in the kernel. What cannot be
 answered is answered with a reason on its line; the exit status is 0 all the same.
-VMLINUX left out: ./vmlinux. Addresses are taken as they are: for return addresses
-of a stack, which lie behind the call, use ktrap decode.
+VMLINUX left out: ./vmlinux. Addresses are taken as they are: of a return address of
+a stack, which lies behind the call, look up the byte before.
 
 Examples:
   ktrap lookup vmlinux 0xffffffff8153cbcb            function, inlined callers, file:line
@@ -86,7 +86,7 @@ func (c *lookupCmd) Run(ctx context.Context, log *slog.Logger) error {
 		print(kernel.Ask(loc))
 	}
 	if len(locs) == 0 {
-		in := bufio.NewReaderSize(os.Stdin, 64<<10)
+		in := bufio.NewReaderSize(os.Stdin, maxLine)
 		kernel.Expect(waiting(in))
 		err = c.stream(ctx, in, out, func(loc string) { print(kernel.Ask(loc)) })
 	}
@@ -102,14 +102,20 @@ func waiting(in *bufio.Reader) int {
 	return bytes.Count(here, []byte("\n"))
 }
 
+// maxLine is how long a line of stdin may be.
+const maxLine = 64 << 10
+
 // stream answers line by line. What is answered is written at once when no
 // further line has arrived: another program may be waiting for it.
 func (c *lookupCmd) stream(ctx context.Context, from io.Reader, out *bufio.Writer, answer func(string)) error {
-	in := bufio.NewReaderSize(from, 64<<10)
+	in := bufio.NewReaderSize(from, maxLine)
 	for ctx.Err() == nil {
-		line, err := in.ReadString('\n')
-		if line = strings.TrimSpace(line); line != "" {
-			answer(line)
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("read locations: a line of more than %d bytes: want one location per line", maxLine)
+		}
+		if loc := strings.TrimSpace(string(line)); loc != "" {
+			answer(loc)
 		}
 		if in.Buffered() == 0 {
 			if err := out.Flush(); err != nil {
@@ -146,14 +152,14 @@ func (k *kernelFlags) open(ctx context.Context, args []string, sym *symbolFlags,
 	for name, base := range k.Module {
 		a, err := strconv.ParseUint(base, 0, 64)
 		if err != nil {
-			return nil, nil, &exitError{exitUsage, fmt.Errorf("parse --module %s=%s: want an address", name, base)}
+			return nil, nil, usage("parse --module %s=%s: want an address", name, base)
 		}
 		o.Bases[name] = addr.Addr(a)
 	}
 	if k.Slide != "" {
 		slide, err := strconv.ParseUint(strings.TrimPrefix(k.Slide, "0x"), 16, 63)
 		if err != nil {
-			return nil, nil, &exitError{exitUsage, fmt.Errorf("parse --slide %q: want hexadecimal digits", k.Slide)}
+			return nil, nil, usage("parse --slide %q: want hexadecimal digits", k.Slide)
 		}
 		o.Slide = addr.Slide(slide)
 	}
@@ -188,7 +194,7 @@ func (k *kernelFlags) image(args []string) (path string, rest []string, err erro
 		return path, rest, nil
 	}
 	if len(args) > 0 && strings.Contains(args[0], "vmlinux") {
-		return "", nil, &exitError{exitUsage, fmt.Errorf("open %s: no such file", args[0])}
+		return "", nil, usage("open %s: no such file", args[0])
 	}
 	switch {
 	case k.BuildID != "":
@@ -197,7 +203,7 @@ func (k *kernelFlags) image(args []string) (path string, rest []string, err erro
 		return "", args, nil
 	default:
 		if _, err := os.Stat("vmlinux"); err != nil {
-			return "", nil, &exitError{exitUsage, errors.New("which kernel? give its vmlinux first, or --build-id or --kallsyms; there is no ./vmlinux")}
+			return "", nil, usage("which kernel? give its vmlinux first, or --build-id or --kallsyms; there is no ./vmlinux")
 		}
 		path = "vmlinux"
 	}
@@ -238,7 +244,7 @@ func (c *lookupCmd) sources(kernel *symbols.Offline) (*symbols.Sources, error) {
 	for _, s := range c.Substitute {
 		from, to, ok := strings.Cut(s, "=")
 		if !ok {
-			return nil, &exitError{exitUsage, fmt.Errorf("parse --substitute-path %q: want A=B", s)}
+			return nil, usage("parse --substitute-path %q: want A=B", s)
 		}
 		o.Substitute = append(o.Substitute, symbols.Substitution{From: from, To: to})
 	}

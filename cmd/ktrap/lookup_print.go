@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"ktrap/session/vm"
 	"ktrap/symbols"
@@ -106,14 +107,14 @@ func (p *lookupPrinter) excerpt(f symbols.Location) {
 	}
 }
 
-// clean spells out what would move a terminal's cursor.
+// clean spells out what would move a terminal's cursor, or end the line.
 func clean(s string) string {
 	for i := range len(s) {
 		if s[i] < ' ' && s[i] != '\t' || s[i] >= 0x7f {
-			return string(vm.Printable([]byte(s)))
+			return strings.ReplaceAll(vm.Printable([]byte(s)), "\n", `\n`)
 		}
 	}
-	return s
+	return s // as a rule, and without a copy
 }
 
 // The JSON form, one object per location asked for; docs/lookup.md describes it.

@@ -84,6 +84,9 @@ func TestEveryLocationIsAnsweredOnALineOfItsOwn(t *testing.T) {
 		{"nonsense", "+", `+: ?? (not a location: "+": want NAME+0xOFF or NAME+0xOFF/0xSIZE)`},
 		{"control characters", "a\x1b[2Jb", `a\x1b[2Jb: ?? (no symbol of that name)`},
 	}
+	if _, got := output(t, "", "lookup", vmlinux, "first\nthird"); strings.Count(got, "\n") != 1 {
+		t.Errorf("one location is answered on several lines: %q", got)
+	}
 	for _, tt := range tests {
 		if status, got := output(t, "", "lookup", vmlinux, tt.loc); status != exitDone || strings.TrimSpace(got) != tt.want {
 			t.Errorf("%s: status %d\n%s\nwant\n%s", tt.name, status, got, tt.want)
@@ -134,6 +137,13 @@ func TestAStreamIsAnsweredLineByLine(t *testing.T) {
 	fromThem.Close()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestALineThatNeverEndsIsRefusedNotKept(t *testing.T) {
+	status, got := output(t, "first\n"+strings.Repeat("a", 1<<20), "lookup", tinyKernel(t))
+	if status != exitFailed || strings.Count(got, "\n") != 1 || !strings.Contains(got, ": first+0x0/") {
+		t.Errorf("status %d, %.200q", status, got)
 	}
 }
 

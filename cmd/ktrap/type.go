@@ -47,7 +47,7 @@ func (c *typeCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer closeAll()
 	if len(names) == 0 {
-		return &exitError{exitUsage, errors.New("which type or variable?")}
+		return usage("which type or variable?")
 	}
 	if !im.HasDWARF() && !im.File().Has(".BTF") {
 		say(os.Stderr, im.Path()+" has neither DWARF nor BTF: use the image of the build tree, or install the -dbg package")

@@ -69,15 +69,9 @@ func (c *labDemoCmd) Run(ctx context.Context, log *slog.Logger) error {
 		})
 		return nil
 	})
-	switch {
-	case err != nil:
+	res.Err = withConsole(res.Err, o.Console)
+	if err := errors.Join(err, c.uncaught(&res, m.lab.Release)); err != nil {
 		return err
-	case res.Verdict == repro.Infra:
-		return &exitError{exitInfra, withConsole(res.Err, o.Console)}
-	case res.Verdict == repro.Cancelled:
-		return errors.New("interrupted")
-	case res.Crash == nil:
-		return errors.Join(fmt.Errorf("crash %s was not caught, the attempt %s: Linux %s may not be built to notice it", c.Crash, res.Verdict, m.lab.Release), res.Err)
 	}
 	progress("stopped at the fault %v after the boot began", time.Since(began).Round(time.Millisecond))
 	fmt.Println()
@@ -86,6 +80,19 @@ func (c *labDemoCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	fmt.Printf(demoEpilogue, vm.ShellLine(os.Args[:1]), c.Series)
 	return nil
+}
+
+// uncaught says why an attempt is not the demo; nil if it is.
+func (c *labDemoCmd) uncaught(res *repro.Result, release string) error {
+	switch {
+	case res.Crash != nil:
+		return nil
+	case res.Verdict == repro.Infra:
+		return &exitError{exitInfra, res.Err}
+	case res.Verdict == repro.Cancelled:
+		return errors.New("interrupted")
+	}
+	return errors.Join(fmt.Errorf("crash %s was not caught, the attempt %s: Linux %s may not be built to notice it", c.Crash, res.Verdict, release), res.Err)
 }
 
 const demoEpilogue = `

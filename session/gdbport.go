@@ -47,7 +47,7 @@ func (s *Session) serveGDB(ctx context.Context) (func(), error) {
 			case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 				return
 			default: // no descriptors left, as a rule
-				s.emit(Event{Kind: Note, Text: "take a connection of gdb: " + err.Error(), Err: err})
+				s.emit(Event{Kind: ClientHas, Text: "take a connection of gdb: " + err.Error(), Err: err})
 				pause(ctx, acceptPause)
 			}
 		}

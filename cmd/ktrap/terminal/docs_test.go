@@ -26,7 +26,7 @@ new value, a crash with its decoded report. ` + "`attach`" + ` leaves the guest 
 Commands come from the keyboard, from ` + "`-e COMMAND`" + ` (repeatable), or from a pipe. With the latter two
 results go to standard output, errors and news to standard error, and the first command that fails ends
 ktrap with exit status 1; so does a vmlinux that is not the running kernel's. If all went well, 3 says
-that a crash was caught and 0 that none was. A person who leaves gets 0.
+that a crash was caught and 0 that none was. A person who leaves gets 0, but 1 if vmlinux was refused.
 
     ktrap boot --lab 6.1 -e 'wait 5' -e 'info tasks'
     echo dmesg | ktrap attach vmlinux

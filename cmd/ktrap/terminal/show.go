@@ -42,7 +42,7 @@ func (t *Terminal) showEvent(e session.Event) {
 		}
 	default:
 		t.tell("%s\n", t.colors.dim(e.Text))
-		if e.Err != nil && !t.s.KernelKnown() {
+		if e.Kind == session.Note && e.Err != nil && !t.s.KernelKnown() {
 			t.refuse(e.Err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ktrap/session"
 )
 
 func TestTextFromTheGuestCannotMoveTheCursor(t *testing.T) {
@@ -39,6 +41,17 @@ func TestCommandsAreFoundByNameShortFormAndBeginning(t *testing.T) {
 	}
 	if _, err := find("frobnicate"); err == nil {
 		t.Error("a command that does not exist was found")
+	}
+}
+
+func TestOnlyANoteAboutTheKernelIsItsRefusal(t *testing.T) {
+	for kind, want := range map[session.EventKind]bool{session.Note: true, session.ClientHas: false} {
+		var out strings.Builder
+		term := &Terminal{err: &out, colors: newPalette(false), s: new(session.Session)}
+		term.showEvent(session.Event{Kind: kind, Text: "what it is", Err: errors.New("why")})
+		if got := term.refused != nil; got != want || out.String() != "what it is\n" {
+			t.Errorf("%s: refused is %v, want %v; printed %q", kind, got, want, out.String())
+		}
 	}
 }
 

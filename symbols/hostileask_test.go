@@ -97,7 +97,7 @@ func askAddresses(t *testing.T, kernel *Offline) (answers int) {
 		}
 	}
 	for _, im := range kernel.all() {
-		im.Expect(1 << 20)
+		im.lines.Expect(1 << 20)
 	}
 	for n, a := range places {
 		if locs := answer(a); !reflect.DeepEqual(locs, alone[n]) {

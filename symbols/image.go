@@ -82,9 +82,9 @@ func keptIndexes(f *elffile.File) *index.Folder {
 	return index.UserFolder()
 }
 
-// Expect says that n addresses will be looked up in the image soon: for many it
-// makes them ready.
-func (im *Image) Expect(n int) { im.lines.Expect(n) }
+// Prepare says that these addresses will be looked up in the image soon: many
+// are made ready on all processors.
+func (im *Image) Prepare(pcs []addr.LinkAddr) { im.lines.Prepare(pcs) }
 
 // Close ends what goes on in the background and unmaps the file.
 func (im *Image) Close() error { return errors.Join(im.lines.Close(), im.file.Close()) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"ktrap/symbols/addr"
 )
@@ -80,11 +81,19 @@ func (f *Offline) Close() {
 	}
 }
 
-// Expect says that n locations will be asked for soon.
-func (f *Offline) Expect(n int) {
-	if f.vmlinux != nil {
-		f.vmlinux.Expect(n)
+// Prepare says that these locations will be asked for soon. Addresses of the
+// kernel itself are made ready; names, and modules, are looked for one by one.
+func (f *Offline) Prepare(locs []string) {
+	if f.vmlinux == nil {
+		return
 	}
+	var pcs []addr.LinkAddr
+	for _, loc := range locs {
+		if a, ok := parseAddr(strings.TrimSpace(loc)); ok {
+			pcs = append(pcs, f.o.Slide.Link(a))
+		}
+	}
+	f.vmlinux.Prepare(pcs)
 }
 
 // Symbolizer gives the snapshot with the modules seen so far.

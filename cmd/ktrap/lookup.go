@@ -2,11 +2,9 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -81,55 +79,14 @@ func (c *lookupCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Format == "json" {
 		print = p.json
 	}
-	kernel.Expect(len(locs))
+	kernel.Prepare(locs)
 	for _, loc := range joinModules(locs) {
 		print(kernel.Ask(loc))
 	}
 	if len(locs) == 0 {
-		in := bufio.NewReaderSize(os.Stdin, maxLine)
-		kernel.Expect(waiting(in))
-		err = c.stream(ctx, in, out, func(loc string) { print(kernel.Ask(loc)) })
+		err = stream(ctx, os.Stdin, out, kernel.Prepare, func(loc string) { print(kernel.Ask(loc)) })
 	}
 	return errors.Join(err, out.Flush())
-}
-
-// waiting counts the lines that have arrived already, at least one byte of them.
-func waiting(in *bufio.Reader) int {
-	if _, err := in.Peek(1); err != nil {
-		return 0
-	}
-	here, _ := in.Peek(in.Buffered()) // what is buffered cannot fail
-	return bytes.Count(here, []byte("\n"))
-}
-
-// maxLine is how long a line of stdin may be.
-const maxLine = 64 << 10
-
-// stream answers line by line. What is answered is written at once when no
-// further line has arrived: another program may be waiting for it.
-func (c *lookupCmd) stream(ctx context.Context, from io.Reader, out *bufio.Writer, answer func(string)) error {
-	in := bufio.NewReaderSize(from, maxLine)
-	for ctx.Err() == nil {
-		line, err := in.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			return fmt.Errorf("read locations: a line of more than %d bytes: want one location per line", maxLine)
-		}
-		if loc := strings.TrimSpace(string(line)); loc != "" {
-			answer(loc)
-		}
-		if in.Buffered() == 0 {
-			if err := out.Flush(); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read locations: %w", err)
-		}
-	}
-	return ctx.Err()
 }
 
 // joinModules puts a [module] that the shell took for a word of its own back

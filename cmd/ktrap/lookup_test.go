@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -116,14 +117,27 @@ func TestJSONHasBothFormsOfANameAndOneLinePerLocation(t *testing.T) {
 	}
 }
 
+func TestWhatHasArrivedIsMadeReadyTogether(t *testing.T) {
+	var steps []string
+	prepare := func(locs []string) { steps = append(steps, fmt.Sprintf("prepare %q", locs)) }
+	answer := func(loc string) { steps = append(steps, loc) }
+	in := io.MultiReader(strings.NewReader("a\n\nb\nc"), strings.NewReader("d\ne\n"), strings.NewReader("f"))
+	if err := stream(t.Context(), in, bufio.NewWriter(io.Discard), prepare, answer); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`prepare ["a\n" "\n" "b\n"]`, "a", "b", `prepare []`, "cd", `prepare ["e\n"]`, "e", "prepare []", "f"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("%q\nwant %q", steps, want)
+	}
+}
+
 func TestAStreamIsAnsweredLineByLine(t *testing.T) {
 	toUs, fromThem := io.Pipe()
 	answers, out := io.Pipe()
-	c := &lookupCmd{}
 	ended := make(chan error, 1)
 	go func() { // ends when the questions do
 		w := bufio.NewWriter(out)
-		ended <- c.stream(t.Context(), toUs, w, func(loc string) { w.WriteString("<" + loc + ">\n") })
+		ended <- stream(t.Context(), toUs, w, func([]string) {}, func(loc string) { w.WriteString("<" + loc + ">\n") })
 	}()
 	in := bufio.NewReader(answers)
 	for _, q := range []string{"one", "two"} {

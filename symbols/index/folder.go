@@ -38,7 +38,10 @@ func (f *Folder) path(id Identity) string {
 	return filepath.Join(f.Dir, hex.EncodeToString(id[:16])+suffix)
 }
 
-const suffix = ".idx"
+const (
+	suffix = ".idx"
+	wanted = ".wanted" // of an empty file beside the index
+)
 
 // Load maps the index of an identity. One that is damaged or stale is removed.
 // Errors: fs.ErrNotExist, ErrDamaged, ErrStale.
@@ -56,6 +59,19 @@ func (f *Folder) Load(id Identity) (*Index, error) {
 	now := time.Now()
 	_ = os.Chtimes(path, now, now) // in a folder that cannot be written to nothing is evicted either
 	return x, nil
+}
+
+// Wanted notes that an index would have been of use, and reports whether that was
+// noted before.
+func (f *Folder) Wanted(id Identity) bool {
+	mark := f.path(id) + wanted
+	if _, err := os.Stat(mark); err == nil {
+		return true
+	}
+	if os.MkdirAll(f.Dir, 0o700) == nil {
+		_ = os.WriteFile(mark, nil, 0o600) // if it cannot be noted, it is not
+	}
+	return false
 }
 
 // Save keeps an index. The file appears whole or not at all.

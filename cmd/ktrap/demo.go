@@ -69,8 +69,11 @@ func (c *labDemoCmd) Run(ctx context.Context, log *slog.Logger) error {
 		})
 		return nil
 	})
-	res.Err = withConsole(res.Err, o.Console)
-	if err := errors.Join(err, c.uncaught(&res, m.lab.Release)); err != nil {
+	if err == nil {
+		res.Err = withConsole(res.Err, o.Console)
+		err = c.uncaught(&res, m.lab.Release)
+	}
+	if err != nil {
 		return err
 	}
 	progress("stopped at the fault %v after the boot began", time.Since(began).Round(time.Millisecond))

@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 )
 
-// streamChunk is the number of bytes of locations that are looked at together.
+// streamChunk is the number of bytes of locations that are looked at together,
+// and more than a line may have.
 const streamChunk = 1 << 20
 
 // stream answers line by line. What has arrived is made ready together; its
@@ -25,9 +27,12 @@ func stream(ctx context.Context, from io.Reader, out *bufio.Writer, prepare func
 			prepare(lines)
 			here = len(lines)
 		}
-		line, err := in.ReadString('\n')
-		if line = strings.TrimSpace(line); line != "" {
-			answer(line)
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("read locations: a line of %d bytes or more: want one location per line", streamChunk)
+		}
+		if loc := strings.TrimSpace(string(line)); loc != "" {
+			answer(loc)
 		}
 		if err == io.EOF {
 			return nil

@@ -136,6 +136,19 @@ func TestAPausedGuestStaysPausedWhenKtrapHasABug(t *testing.T) {
 	}
 }
 
+func TestAGuestThatStaysPausedKeepsNoBreakpointThatKtrapLostCountOf(t *testing.T) {
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+	o := &Options{Stub: rsptest.ListenUnix(t, m.Handle), NoTraps: true, StayPaused: true}
+	err := Run(t.Context(), o, func(ctx context.Context, s *Session) error {
+		return s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+			return v.client.Insert(ctx, 0, uint64(text), 1) // as when the answer came too late
+		})
+	})
+	if err != nil || m.Detached || len(m.Breaks) > 0 {
+		t.Errorf("error %v, detached %v, left behind %q", err, m.Detached, m.Breaks)
+	}
+}
+
 func TestWorkThatWasStoppedDoesNotKeepBreakpointsInTheGuest(t *testing.T) {
 	m := runs()
 	withStub(t, m, func(ctx context.Context, s *Session) {

@@ -53,8 +53,8 @@ func (v *Stopped) clearOut(ctx context.Context) error {
 	defer cancel()
 	v.reportUnfinished(last, "ktrap was told to leave before the kernel did")
 	errs := v.removeAll(ctx)
-	if v.staysPaused() {
-		return errs
+	if v.staysPaused() { // without a detach, which would take out what we lost count of
+		return errors.Join(errs, v.clearStub(ctx))
 	}
 	return errors.Join(errs, v.client.Detach(ctx))
 }
@@ -94,8 +94,10 @@ func (s *Session) letGo() error {
 	if err == nil {
 		err = s.clearStub(ctx)
 	}
-	if !s.staysPaused() {
-		err = errors.Join(err, s.client.Detach(ctx)) // whatever failed: it takes breakpoints out too
+	if !s.staysPaused() { // whatever failed, and however late: it takes breakpoints out too
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+		defer cancel()
+		err = errors.Join(err, s.client.Detach(ctx))
 	}
 	if errors.Is(err, rsp.ErrClosed) {
 		return nil // QEMU is gone

@@ -58,7 +58,7 @@ func (f *trapFlags) options(sym *symbolFlags, log *slog.Logger) (o *session.Opti
 	}
 	closeFiles = func() {}
 	if f.Record != "" {
-		file, err := os.Create(f.Record)
+		file, err := os.OpenFile(f.Record, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // it holds memory of the guest
 		if err != nil {
 			return nil, nil, fmt.Errorf("record the talk with the stub: %w", err)
 		}

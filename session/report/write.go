@@ -57,7 +57,7 @@ func writeDir(root *os.Root, r *Report, create creator) (string, error) {
 	stem := slug(r.Title) + "-" + r.Time.UTC().Format("20060102T150405Z")
 	hidden, n, err := numbered(1, func(n int) (string, error) {
 		name := fmt.Sprintf(".%s-%d"+partial, stem, n)
-		return name, root.Mkdir(name, 0o755)
+		return name, root.Mkdir(name, 0o700) // it holds registers and memory of the guest
 	})
 	if err != nil {
 		return "", fmt.Errorf("make directory: %w", err)

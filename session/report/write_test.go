@@ -129,6 +129,16 @@ func TestReportsOfOneSecondAreNumbered(t *testing.T) {
 	}
 }
 
+func TestOnlyItsOwnerMayReadAReport(t *testing.T) {
+	path, err := Write(t.TempDir(), &Report{Title: "BUG: x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm()&0o077 != 0 {
+		t.Errorf("%v, %v", st.Mode(), err)
+	}
+}
+
 func TestPlainFileInTheWayOfTheNameIsLeftAlone(t *testing.T) {
 	root := t.TempDir()
 	taken := filepath.Join(root, "kasan-use-after-free-read-in-outer-20260821T101112Z-1")

@@ -18,6 +18,7 @@ const (
 	GuestDown EventKind = "reset"     // the guest was reset; ktrap waits for its next kernel
 	ClientHas EventKind = "client"    // gdb came or went; Text
 	StubGone  EventKind = "stub-lost" // the stub's connection ended; Err
+	Refused   EventKind = "refused"   // the guest has booted, but no vmlinux fits; Text, Err
 	Note      EventKind = "note"      // something a person should know; Text
 )
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"syscall"
 	"time"
 
@@ -75,18 +76,20 @@ func stubFinding(ctx context.Context, stub string, log *slog.Logger) finding {
 // what it would refuse is refused here in the same words.
 func kernelFindings(ctx context.Context, stub, vmlinux string, log *slog.Logger) []finding {
 	f := finding{What: "running kernel", State: "note", Detail: "has not booted yet: nothing to compare vmlinux with"}
-	note, crash := "", ""
+	found, crash := "", ""
 	ctx, cancel := context.WithTimeout(ctx, kernelTimeout)
 	defer cancel()
 	err := session.Run(ctx, &session.Options{
 		Stub: stub, Vmlinux: vmlinux, NoTraps: true, Log: log,
 		OnEvent: func(e session.Event) {
 			switch e.Kind {
-			case session.Note: // which vmlinux was found, if none was named
-				note = e.Text
+			case session.Note:
+				if path, ok := strings.CutPrefix(e.Text, "vmlinux: "); ok { // found, as none was named
+					found = path
+				}
 			case session.Ready:
 				f.State, f.Detail = "ok", fmt.Sprintf("Linux %s, proven to be that of %s; slide %v (%s)",
-					e.Armed.Release, cmp.Or(vmlinux, note), e.Armed.Slide, e.Armed.Method)
+					e.Armed.Release, cmp.Or(vmlinux, found), e.Armed.Slide, e.Armed.Method)
 			case session.TrapHit:
 				crash = e.Crash.Report.Title
 			}

@@ -1,14 +1,9 @@
 package main
 
-import (
-	"errors"
+import "ktrap/session"
 
-	"ktrap/session"
-	"ktrap/session/kernel"
-)
-
-// refusal remembers that a vmlinux was refused after the session had been
-// opened: the guest had to boot first. A terminal goes on without a kernel, but
+// refusal remembers that no vmlinux was found to fit after the session had
+// been opened: the guest had to boot first. A terminal goes on without a kernel, but
 // the command has not done what it was asked for.
 type refusal struct {
 	err error // owned by the session's loop while that runs
@@ -19,10 +14,8 @@ func (r *refusal) hear(e session.Event) {
 	switch e.Kind {
 	case session.Ready:
 		r.err = nil
-	case session.Note:
-		if _, ok := errors.AsType[*kernel.MismatchError](e.Err); ok {
-			r.err = e.Err
-		}
+	case session.Refused:
+		r.err = e.Err
 	}
 }
 

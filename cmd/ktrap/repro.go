@@ -78,7 +78,7 @@ func (c *reproCmd) attempt(ctx context.Context, log *slog.Logger, extra passed) 
 	o.Origin.Reproducer = r.Origin()
 	o.Listen = string(c.Listen)
 	o.OnEvent = func(e session.Event) {
-		if e.Kind == session.Note || e.Kind == session.Ready {
+		if e.Kind == session.Note || e.Kind == session.Ready || e.Kind == session.Refused {
 			progress("%s", e.Text)
 		}
 	}

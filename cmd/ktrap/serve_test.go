@@ -72,8 +72,8 @@ func TestTheLastEventSaysHowItEnded(t *testing.T) {
 		{"a crash was caught", []session.Event{{Kind: session.TrapHit}}, nil, exitCrash, ""},
 		{"no session came about", nil, errors.New("no stub"), exitFailed, "no stub"},
 		{"ktrap failed after a crash", []session.Event{{Kind: session.TrapHit}}, errors.New("no"), exitFailed, "no"},
-		{"vmlinux was refused once the guest had booted", []session.Event{{Kind: session.Note, Err: mismatch}}, nil, exitFailed, mismatch.Error()},
-		{"vmlinux was refused until the next boot", []session.Event{{Kind: session.Note, Err: mismatch}, {Kind: session.Ready}}, nil, exitDone, ""},
+		{"vmlinux was refused once the guest had booted", []session.Event{{Kind: session.Refused, Err: mismatch}}, nil, exitFailed, mismatch.Error()},
+		{"vmlinux was refused until the next boot", []session.Event{{Kind: session.Refused, Err: mismatch}, {Kind: session.Ready}}, nil, exitDone, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out []map[string]any

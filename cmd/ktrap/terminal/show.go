@@ -40,11 +40,11 @@ func (t *Terminal) showEvent(e session.Event) {
 		for _, b := range t.dbg.Breakpoints() { // they have moved with the kernel
 			t.showBreak(&b)
 		}
+	case session.Refused:
+		t.tell("%s\n", t.colors.dim(e.Text))
+		t.refuse(e.Err)
 	default:
 		t.tell("%s\n", t.colors.dim(e.Text))
-		if e.Kind == session.Note && e.Err != nil && !t.s.KernelKnown() {
-			t.refuse(e.Err)
-		}
 	}
 }
 

@@ -44,8 +44,8 @@ func TestCommandsAreFoundByNameShortFormAndBeginning(t *testing.T) {
 	}
 }
 
-func TestOnlyANoteAboutTheKernelIsItsRefusal(t *testing.T) {
-	for kind, want := range map[session.EventKind]bool{session.Note: true, session.ClientHas: false} {
+func TestOnlyARefusalOfTheKernelIsOne(t *testing.T) {
+	for kind, want := range map[session.EventKind]bool{session.Refused: true, session.Note: false, session.ClientHas: false} {
 		var out strings.Builder
 		term := &Terminal{err: &out, colors: newPalette(false), s: new(session.Session)}
 		term.showEvent(session.Event{Kind: kind, Text: "what it is", Err: errors.New("why")})

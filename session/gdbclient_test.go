@@ -103,6 +103,29 @@ func TestAConnectionThatSaysNothingDoesNotStopTheGuest(t *testing.T) {
 	})
 }
 
+func TestThereIsRoomForSoManyGDBsAndNoMore(t *testing.T) {
+	withStub(t, &rsptest.Machine{}, func(ctx context.Context, s *Session) {
+		events, done := s.Subscribe()
+		defer done()
+		for range maxClients {
+			joinAsGDB(ctx, t, s)
+		}
+		conn, err := net.Dial("tcp", s.ListenAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Error("one more was heard")
+		}
+		for e := range events {
+			if e.Kind == ClientHas && strings.HasPrefix(e.Text, "gdb") && strings.Contains(e.Text, " turned away: ") {
+				return
+			}
+		}
+	})
+}
+
 func TestAGDBThatDoesNotReadIsDroppedAndHoldsNobody(t *testing.T) {
 	withStub(t, &rsptest.Machine{}, func(ctx context.Context, s *Session) {
 		events, done := s.Subscribe()

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -38,12 +39,20 @@ func (s *Session) serveGDB(ctx context.Context) (func(), error) {
 	s.listens = l.Addr().String()
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	seats := make(chan struct{}, maxClients)
 	wg.Go(func() {
 		for n := 1; ; n++ {
 			conn, err := l.Accept()
 			switch {
+			case err == nil && len(seats) == maxClients:
+				conn.Close() // it has said nothing yet
+				s.emit(Event{Kind: ClientHas, Text: fmt.Sprintf("gdb%d turned away: %d are connected", n, maxClients)})
 			case err == nil:
-				wg.Go(func() { s.talkGDB(ctx, conn, n) })
+				seats <- struct{}{}
+				wg.Go(func() {
+					s.talkGDB(ctx, conn, n)
+					<-seats
+				})
 			case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 				return
 			default: // no descriptors left, as a rule
@@ -58,6 +67,9 @@ func (s *Session) serveGDB(ctx context.Context) (func(), error) {
 		wg.Wait()
 	}, nil
 }
+
+// maxClients bounds the gdbs at a time; each may have megabytes waiting for it.
+const maxClients = 16
 
 // acceptPause is the time between tries when no connection can be taken.
 const acceptPause = time.Second

@@ -15,8 +15,10 @@ import (
 	"ktrap/symbols/types"
 )
 
-// KTRAP_TEST_INITRD names an initramfs that loads a module and makes it call
-// the page fault handler by a bad access; KTRAP_TEST_MODULE is the module.
+// crash is a start-up that loads the module and makes it fail.
+const crash = `rdinit=/bin/sh -- -c "mount -t proc p /proc; insmod /lib/modules/crashme.ko; echo null > /proc/crashme"`
+
+// KTRAP_TEST_INITRD names an initramfs of the lab; KTRAP_TEST_MODULE is crashme.ko.
 func TestWalkThroughAModuleByTheTablesInTheGuestIsTheKernelsOwnTrace(t *testing.T) {
 	bzImage, vmlinux := kernelFiles(t)
 	initrd, module := os.Getenv("KTRAP_TEST_INITRD"), os.Getenv("KTRAP_TEST_MODULE")
@@ -24,7 +26,7 @@ func TestWalkThroughAModuleByTheTablesInTheGuestIsTheKernelsOwnTrace(t *testing.
 		t.Skip("SKIPPED: KTRAP_TEST_INITRD and KTRAP_TEST_MODULE name no module to break")
 	}
 	im := openImage(t, vmlinux)
-	g := boot(t, bzImage, "-initrd", initrd)
+	g := boot(t, bzImage, "-initrd", initrd, "-append", cmdline+" "+crash)
 	g.runTo(im.symbol(t, "do_init_module"))
 	mod, _ := new(g.regs()).Get(cfi.RDI)
 	g.runTo(im.symbol(t, "page_fault_oops"))

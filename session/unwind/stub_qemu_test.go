@@ -33,8 +33,12 @@ var gdbRegs = [...]cfi.Reg{
 	cfi.R8, cfi.R9, cfi.R10, cfi.R11, cfi.R12, cfi.R13, cfi.R14, cfi.R15, cfi.RIP,
 }
 
+// cmdline is what every kernel here is told.
+const cmdline = "console=ttyS0 nokaslr panic=0"
+
 // boot starts a kernel, stopped before its first instruction. Without more
-// arguments it has no root file system, so that it panics by itself.
+// arguments, which win over those here, it has no root file system, so that it
+// panics by itself.
 func boot(t *testing.T, kernel string, more ...string) *guest {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,10 +48,10 @@ func boot(t *testing.T, kernel string, more ...string) *guest {
 	}
 	defer l.Close()
 	g := &guest{t: t, console: filepath.Join(dir, "console")}
-	args := append(more, "-accel", "tcg", "-kernel", kernel,
-		"-append", "console=ttyS0 nokaslr panic=0", "-m", "768", "-smp", "1", "-display", "none",
-		"-monitor", "none", "-nic", "none", "-serial", "file:"+g.console, "-S",
-		"-gdb", "unix:"+l.Addr().String())
+	args := append([]string{"-accel", "tcg", "-kernel", kernel,
+		"-append", cmdline, "-m", "768", "-smp", "1", "-display", "none",
+		"-monitor", "none", "-nic", "none", "-serial", "file:" + g.console, "-S",
+		"-gdb", "unix:" + l.Addr().String()}, more...)
 	cmd := exec.CommandContext(t.Context(), "qemu-system-x86_64", args...)
 	cmd.Stderr = t.Output()
 	if err := cmd.Start(); err != nil {

@@ -56,8 +56,11 @@ short: build ## a short integration run on one live kernel (part of `make test`)
 
 .PHONY: integration
 integration: lab ## the full matrix on live kernels, and everything that needs a real vmlinux; rewrites docs/tables/
-	@export KTRAP_TABLES=$(CURDIR)/docs/tables \
-	  KTRAP_TEST_VMLINUX=$$($(BIN) lab path vmlinux) KTRAP_TEST_MODULE=$$($(BIN) lab path modules)/crashme.ko \
+	@cache=$${KTRAP_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/ktrap}; \
+	export KTRAP_TABLES=$(CURDIR)/docs/tables \
+	  KTRAP_TEST_VMLINUX=$$({ $(BIN) lab path vmlinux; $(BIN) lab path vmlinux --series 6.12; \
+	    ls $$cache/lab/kasan/vmlinux $$cache/clang/*/*/vmlinux 2>/dev/null || true; } | paste -sd:) \
+	  KTRAP_TEST_BZIMAGE_VMLINUX=$$($(BIN) lab path vmlinux) KTRAP_TEST_MODULE=$$($(BIN) lab path modules)/crashme.ko \
 	  KTRAP_TEST_BZIMAGE=$$($(BIN) lab path bzImage) KTRAP_TEST_KERNEL=$$($(BIN) lab path bzImage) \
 	  KTRAP_TEST_INITRD=$$($(BIN) lab path initramfs) KTRAP_TEST_RELEASE=$$(basename $$($(BIN) lab path headers) | cut -d- -f3-); \
 	if [ -d ../shared/lab/linux-6.12-kasan ]; then export KTRAP_LAB_KASAN=$${KTRAP_LAB_KASAN:-$(CURDIR)/../shared/lab/linux-6.12-kasan}; fi; \

@@ -15,11 +15,11 @@ import (
 )
 
 // kernelFiles names the kernel to test with: KTRAP_TEST_BZIMAGE, and the
-// vmlinux it was made of: KTRAP_TEST_VMLINUX.
+// vmlinux it was made of: KTRAP_TEST_BZIMAGE_VMLINUX.
 func kernelFiles(t *testing.T) (bzImage, vmlinux string) {
-	bzImage, vmlinux = os.Getenv("KTRAP_TEST_BZIMAGE"), os.Getenv("KTRAP_TEST_VMLINUX")
+	bzImage, vmlinux = os.Getenv("KTRAP_TEST_BZIMAGE"), os.Getenv("KTRAP_TEST_BZIMAGE_VMLINUX")
 	if bzImage == "" || vmlinux == "" {
-		t.Skip("SKIPPED: KTRAP_TEST_BZIMAGE and KTRAP_TEST_VMLINUX name no kernel")
+		t.Skip("SKIPPED: KTRAP_TEST_BZIMAGE and KTRAP_TEST_BZIMAGE_VMLINUX name no kernel")
 	}
 	return bzImage, vmlinux
 }

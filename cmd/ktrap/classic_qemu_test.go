@@ -43,7 +43,7 @@ func TestReproBootsPeoplesOwnKernelAndDiskImage(t *testing.T) {
 	// No --vmlinux: it lies beside the kernel.
 	status := run([]string{
 		"repro", "--kernel", path("bzImage"), "--image", image, "--classic", "--mem", "1G", "--boot-timeout", "15m",
-		"--append", "root=/dev/sda console=ttyS0 net.ifnames=0", "--ssh-key", path("key"),
+		"--append", "root=/dev/sda console=ttyS0 net.ifnames=0 kfence.sample_interval=0", "--ssh-key", path("key"),
 		"--report-dir", reports, "../../session/repro/testdata/uaf.c",
 	})
 	if status != exitCrash {

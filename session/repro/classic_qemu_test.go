@@ -55,7 +55,7 @@ func startClassic(t *testing.T) *classic {
 	}
 	c.stub, c.ssh = freePort(t), freePort(t)
 	c.cmd = exec.Command("qemu-system-x86_64", "-machine", "q35", "-m", "1G", "-smp", "2",
-		"-kernel", c.path(t, "bzImage"), "-append", "root=/dev/sda console=ttyS0 net.ifnames=0",
+		"-kernel", c.path(t, "bzImage"), "-append", "root=/dev/sda console=ttyS0 net.ifnames=0 kfence.sample_interval=0",
 		"-net", "nic,model=e1000", "-net", "user,hostfwd=tcp:"+c.ssh+"-:22",
 		"-drive", "file="+c.image+",format=raw", "-snapshot",
 		"-gdb", "tcp:"+c.stub, // -s, on a port that is free

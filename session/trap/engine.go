@@ -120,7 +120,7 @@ func (e *Engine) Oldest() *Open {
 func (e *Engine) GiveUp(cpu int) Do {
 	do := e.finish(cpu)
 	e.late[cpu] = do.Complete.Class
-	do.Confirm = do.Complete.BackAt != 0 // as in returned
+	do.Confirm = do.Complete.Point.Returns // as in returned
 	return do
 }
 
@@ -133,6 +133,12 @@ func (e *Engine) begins(h *Hit) Do {
 		return e.start(h)
 	}
 	switch {
+	case o.Point.Spurious && h.Point.Class == oops.KFENCE:
+		// the fault was KFENCE's own: its report takes the place of the oops
+		unwatch := e.drop(h.CPU)
+		do := e.start(h)
+		do.Unwatch = unwatch
+		return do
 	case h.Point.Class == oops.Panic && o.Class != oops.Panic:
 		// panic inside a report: its text is complete, and it will not return
 		do := e.finish(h.CPU)
@@ -177,7 +183,7 @@ func (e *Engine) start(h *Hit) Do {
 	}
 	e.open[h.CPU] = o
 	do := Do{Capture: o}
-	if p.Returns && h.Return.Kernel() {
+	if (p.Returns || p.Spurious) && h.Return.Kernel() {
 		o.BackAt, o.BackSP = h.Return, h.Regs.SP()+8
 		do.Watch = h.Return
 	}
@@ -188,8 +194,7 @@ func (e *Engine) ends(h *Hit) Do {
 	o := e.open[h.CPU]
 	if o != nil && o.Class == h.Point.Class {
 		if h.Point.Name == "oops_end" && uint32(h.Arg(cfi.RDX)) == 0 {
-			e.Abandon(h.CPU) // a die notifier (kprobes, kgdb) has swallowed it
-			return Do{}
+			return Do{Unwatch: e.drop(h.CPU)} // a die notifier (kprobes, kgdb) has swallowed it
 		}
 		return e.finish(h.CPU)
 	}
@@ -226,6 +231,9 @@ func (e *Engine) returned(h *Hit) Do {
 	if o == nil || o.BackAt != h.PC || o.BackSP != h.Regs.SP() {
 		return Do{} // another task or CPU passes by
 	}
+	if o.Point.Spurious {
+		return Do{Unwatch: e.drop(h.CPU)}
+	}
 	do := e.finish(h.CPU)
 	// These are called for every bad access or refused lock, also when the
 	// kernel prints nothing: the text decides whether there was a report.
@@ -234,11 +242,17 @@ func (e *Engine) returned(h *Hit) Do {
 }
 
 func (e *Engine) finish(cpu int) Do {
-	o := e.Abandon(cpu)
+	o := e.open[cpu]
 	e.last[cpu] = o.Class
-	do := Do{Complete: o}
-	if o.BackAt != 0 && !e.Watching(o.BackAt) {
-		do.Unwatch = o.BackAt
+	return Do{Complete: o, Unwatch: e.drop(cpu)}
+}
+
+// drop forgets the report under way on a CPU and returns the address that no
+// report waits for any longer, 0 if there is none.
+func (e *Engine) drop(cpu int) addr.Addr {
+	o := e.Abandon(cpu)
+	if e.Watching(o.BackAt) {
+		return 0
 	}
-	return do
+	return o.BackAt
 }

@@ -178,6 +178,55 @@ func TestAFaultInsideAReportHandsOutWhatThereIs(t *testing.T) {
 	}
 }
 
+// Source: linux arch/x86/mm/fault.c, page_fault_oops, which asks KFENCE first.
+func TestAFaultThatKFENCEProvokedIsKFENCEsReport(t *testing.T) {
+	var e Engine
+	const faultReturn, kfenceReturn = 0xffffffff81001000, 0xffffffff81002000
+	fault := e.Hit(at(t, 0, "page_fault_oops", map[cfi.Reg]uint64{cfi.RDI: ptRegs, cfi.RDX: 0xffff888000001000}))
+	if fault.Capture == nil || fault.Watch != faultReturn {
+		t.Fatalf("fault %+v", fault)
+	}
+	report := at(t, 0, "kfence_report_error", map[cfi.Reg]uint64{cfi.RDX: ptRegs, cfi.RDI: 0xffff888000001000})
+	report.Return = kfenceReturn
+	report.Regs.Set(cfi.RSP, 0xffffc90000000800)
+	begun := e.Hit(report)
+	if begun.Capture == nil || begun.Capture.Class != oops.KFENCE || begun.Capture.PtRegs != ptRegs {
+		t.Fatalf("report %+v", begun)
+	}
+	if begun.Complete != nil || begun.Watch != kfenceReturn || begun.Unwatch != faultReturn {
+		t.Fatalf("report %+v", begun)
+	}
+	back := &Hit{CPU: 0, PC: kfenceReturn}
+	back.Regs.Set(cfi.RSP, 0xffffc90000000808)
+	if done := e.Hit(back); done.Complete != begun.Capture || done.Unwatch != kfenceReturn {
+		t.Fatalf("done %+v", done)
+	}
+	if e.OpenOn(0) != nil {
+		t.Fatal("something is still under way")
+	}
+}
+
+func TestAFaultThatWasHandledAfterAllIsNoReport(t *testing.T) {
+	var e Engine
+	fault := e.Hit(at(t, 0, "page_fault_oops", map[cfi.Reg]uint64{cfi.RDI: ptRegs}))
+	back := &Hit{CPU: 0, PC: fault.Watch}
+	back.Regs.Set(cfi.RSP, 0xffffc90000001008)
+	if do := e.Hit(back); do != (Do{Unwatch: fault.Watch}) {
+		t.Fatalf("do %+v", do)
+	}
+	if e.OpenOn(0) != nil {
+		t.Fatal("it is still under way, so the next report would be taken for a part of it")
+	}
+}
+
+func TestAnOopsThatHangsIsReportedWithoutText(t *testing.T) {
+	var e Engine
+	fault := e.Hit(at(t, 0, "page_fault_oops", map[cfi.Reg]uint64{cfi.RDI: ptRegs}))
+	if do := e.GiveUp(0); do.Complete != fault.Capture || do.Confirm || do.Unwatch != fault.Watch {
+		t.Fatalf("do %+v", do)
+	}
+}
+
 func TestResolvePrefersTheRealNameAndNeverTakesAColdFragment(t *testing.T) {
 	p := &Point{Name: "no_context"}
 	syms := map[string][]uint64{"no_context.constprop.0": {2}, "no_context.cold": {3}}

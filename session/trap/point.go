@@ -41,6 +41,9 @@ type Point struct {
 	// Returns is set where the text is complete when the function returns, Caught
 	// where that is so at the next catch-all on the same CPU.
 	Returns, Caught bool
+	// Spurious is set where the function returns only if there is nothing to report
+	// after all: a page fault that KFENCE has provoked.
+	Spurious bool
 	// Unless names a function that makes the point superfluous where it exists.
 	Unless string
 	// Only, if set, decides from the arguments and the task whether the hit counts.
@@ -74,8 +77,8 @@ const (
 func Points() []Point {
 	all := []Point{
 		// die paths, arch/x86/mm/fault.c and arch/x86/kernel/{traps,dumpstack}.c
-		{Name: "page_fault_oops", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true},
-		{Name: "no_context", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true},
+		{Name: "page_fault_oops", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true, Spurious: true},
+		{Name: "no_context", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true, Spurious: true},
 		{Name: "die", Class: oops.Die, Regs: cfi.RSI, HasRegs: true},
 		{Name: "die_addr", Class: oops.Die, Regs: cfi.RSI, HasRegs: true, Fault: cfi.RCX, HasFault: true},
 		{Name: "oops_end", Class: oops.Die, Role: Text, Regs: cfi.RSI, HasRegs: true},

@@ -201,14 +201,19 @@ func (d *dwarfData) walkNamed(q query, yield func(die) bool) {
 	}
 }
 
-// walkUnit yields the entries of one unit; false when yield had enough.
+// walkUnit yields the entries of one unit; false when yield had enough. It goes
+// into everything but functions: C's inner structs and enumerators are known in
+// the whole file.
 func (d *dwarfData) walkUnit(u *dwarfx.Unit, b dwarfx.Buf, q *query, yield func(die) bool) bool {
 	name := append([]byte(q.name), 0)
-	for b.Len() > 0 {
+	for depth := 0; b.Len() > 0; {
 		start := uint64(b.Off())
 		a := u.Next(&b)
 		if a == nil {
-			return true
+			if depth--; depth < 0 {
+				return true
+			}
+			continue
 		}
 		if slices.Contains(q.tags, a.Tag) && d.isNamed(u, b, a, name) {
 			at := u.Buf(start)
@@ -217,7 +222,15 @@ func (d *dwarfData) walkUnit(u *dwarfx.Unit, b dwarfx.Buf, q *query, yield func(
 				return false
 			}
 		}
-		u.SkipEntry(&b, a)
+		switch {
+		case a.Tag == tagSubprogram:
+			u.SkipEntry(&b, a)
+		case a.Children:
+			depth++
+			fallthrough
+		default:
+			u.SkipAttrs(&b, a)
+		}
 	}
 	return true
 }

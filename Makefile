@@ -30,7 +30,7 @@ test: packages check unit short ## everything that must pass: check, unit tests,
 
 .PHONY: build
 build: ## build bin/ktrap
-	@$(GO) build -trimpath -o $(BIN) ./cmd/ktrap
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/ktrap
 
 .PHONY: check
 check: ## format, vet, staticcheck, dead code, module file, layers

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,8 +62,8 @@ func (c *lookupCmd) args() []string {
 }
 
 // Run answers every location.
-func (c *lookupCmd) Run(ctx context.Context, log *slog.Logger) error {
-	kernel, locs, err := c.open(ctx, c.args(), &c.symbolFlags, log)
+func (c *lookupCmd) Run(log *slog.Logger) error {
+	kernel, locs, err := c.open(c.args(), &c.symbolFlags, log)
 	if err != nil {
 		return err
 	}
@@ -84,7 +83,7 @@ func (c *lookupCmd) Run(ctx context.Context, log *slog.Logger) error {
 		print(kernel.Ask(loc))
 	}
 	if len(locs) == 0 {
-		err = stream(ctx, os.Stdin, out, kernel.Prepare, func(loc string) { print(kernel.Ask(loc)) })
+		err = stream(os.Stdin, out, kernel.Prepare, func(loc string) { print(kernel.Ask(loc)) })
 	}
 	return errors.Join(err, out.Flush())
 }
@@ -104,8 +103,8 @@ func joinModules(locs []string) []string {
 }
 
 // open finds out which of the arguments is the image and opens it.
-func (k *kernelFlags) open(ctx context.Context, args []string, sym *symbolFlags, log *slog.Logger) (*symbols.Offline, []string, error) {
-	o := &symbols.OfflineOptions{ModuleDirs: sym.Modules, Bases: map[string]addr.Addr{}, Log: log, Fetch: fetchDebugInfo(ctx)}
+func (k *kernelFlags) open(args []string, sym *symbolFlags, log *slog.Logger) (*symbols.Offline, []string, error) {
+	o := &symbols.OfflineOptions{ModuleDirs: sym.Modules, Bases: map[string]addr.Addr{}, Log: log, Fetch: fetchDebugInfo()}
 	for name, base := range k.Module {
 		a, err := strconv.ParseUint(base, 0, 64)
 		if err != nil {

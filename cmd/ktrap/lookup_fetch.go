@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -17,7 +18,7 @@ const barInterval = 200 * time.Millisecond
 
 // fetchDebugInfo gets debug information from the servers of DEBUGINFOD_URLS and
 // shows how much of it has arrived; nil when there are none.
-func fetchDebugInfo(ctx context.Context) func(buildID string) (string, error) {
+func fetchDebugInfo() func(buildID string) (string, error) {
 	client := debuginfod.FromEnv()
 	if client == nil {
 		return nil
@@ -34,7 +35,8 @@ func fetchDebugInfo(ctx context.Context) func(buildID string) (string, error) {
 		_ = bar.Set64(got) // a bar that cannot be drawn hinders nothing
 	}
 	return func(buildID string) (string, error) {
-		ctx, stop := signal.NotifyContext(ctx, os.Interrupt) // gives up the download, not ktrap
+		// A signal gives up the download, not ktrap.
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
 		bar = nil
 		path, err := client.Fetch(ctx, buildID)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +15,9 @@ const streamChunk = 1 << 20
 // stream answers line by line. What has arrived is made ready together; its
 // answers are written before more is waited for, as another program may be
 // waiting for them.
-func stream(ctx context.Context, from io.Reader, out *bufio.Writer, prepare func([]string), answer func(string)) error {
+func stream(from io.Reader, out *bufio.Writer, prepare func([]string), answer func(string)) error {
 	in := bufio.NewReaderSize(from, streamChunk)
-	for here := 0; ctx.Err() == nil; here-- {
+	for here := 0; ; here-- {
 		if here <= 0 {
 			if err := out.Flush(); err != nil {
 				return err
@@ -41,7 +40,6 @@ func stream(ctx context.Context, from io.Reader, out *bufio.Writer, prepare func
 			return fmt.Errorf("read locations: %w", err)
 		}
 	}
-	return ctx.Err()
 }
 
 // arrived waits for input and gives the whole lines there are, without taking

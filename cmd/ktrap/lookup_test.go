@@ -122,7 +122,7 @@ func TestWhatHasArrivedIsMadeReadyTogether(t *testing.T) {
 	prepare := func(locs []string) { steps = append(steps, fmt.Sprintf("prepare %q", locs)) }
 	answer := func(loc string) { steps = append(steps, loc) }
 	in := io.MultiReader(strings.NewReader("a\n\nb\nc"), strings.NewReader("d\ne\n"), strings.NewReader("f"))
-	if err := stream(t.Context(), in, bufio.NewWriter(io.Discard), prepare, answer); err != nil {
+	if err := stream(in, bufio.NewWriter(io.Discard), prepare, answer); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{`prepare ["a\n" "\n" "b\n"]`, "a", "b", `prepare []`, "cd", `prepare ["e\n"]`, "e", "prepare []", "f"}
@@ -137,7 +137,7 @@ func TestAStreamIsAnsweredLineByLine(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { // ends when the questions do
 		w := bufio.NewWriter(out)
-		ended <- stream(t.Context(), toUs, w, func([]string) {}, func(loc string) { w.WriteString("<" + loc + ">\n") })
+		ended <- stream(toUs, w, func([]string) {}, func(loc string) { w.WriteString("<" + loc + ">\n") })
 	}()
 	in := bufio.NewReader(answers)
 	for _, q := range []string{"one", "two"} {

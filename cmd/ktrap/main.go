@@ -3,11 +3,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -71,21 +69,15 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is main without the exit, for the script tests.
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	// A reader that leaves (| head) makes writes fail. It must not end ktrap on
-	// the spot, with breakpoints in the guest. Taken, not ignored: QEMU and the
-	// compiler would inherit that.
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
-	defer signal.Stop(pipe)
+	var life lifetime
+	defer life.end()
 	var c cli
 	options := append(grammar(args),
 		kong.Name("ktrap"),
 		kong.Description("A kernel debugger's proxy: stops at the fault, decodes it, serves stock gdb, reproduces over SSH.\n\nExamples:\n  ktrap lab demo                          see everything once\n  ktrap attach vmlinux                    instead of gdb, QEMU started with -s\n  ktrap repro --kernel bzImage --image disk.img repro.c"),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.BindSingletonProvider(life.begin),
 		kong.Vars{
 			"stub": "localhost:1234", "listen": "localhost:1235", "version": versionLine(),
 			"parts": strings.Join(lab.PathNames, " "), "part_enum": strings.Join(lab.PathNames, ","), "source_size": lab.SourceSize,

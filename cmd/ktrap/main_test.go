@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// doctor, as all commands that may have to do with a guest, asks for the lifetime.
 func TestAReaderThatLeavesDoesNotKillKtrap(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -31,7 +32,7 @@ func TestAReaderThatLeavesDoesNotKillKtrap(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	cmd := exec.CommandContext(t.Context(), self, "version")
+	cmd := exec.CommandContext(t.Context(), self, "doctor")
 	cmd.Env = append(os.Environ(), asKtrap+"=1")
 	cmd.Stdout = w
 	err = cmd.Run()

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"debug/dwarf"
 	"encoding/json"
 	"errors"
@@ -40,8 +39,8 @@ Examples:
 }
 
 // Run answers every name.
-func (c *typeCmd) Run(ctx context.Context, log *slog.Logger) error {
-	im, names, closeAll, err := c.open(ctx, log)
+func (c *typeCmd) Run(log *slog.Logger) error {
+	im, names, closeAll, err := c.open(log)
 	if err != nil {
 		return err
 	}
@@ -68,8 +67,8 @@ func (c *typeCmd) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // open opens the image and, of a module, its kernel.
-func (c *typeCmd) open(ctx context.Context, log *slog.Logger) (im *symbols.Image, names []string, closeAll func(), err error) {
-	o := &symbols.OpenOptions{Log: log, Fetch: fetchDebugInfo(ctx)}
+func (c *typeCmd) open(log *slog.Logger) (im *symbols.Image, names []string, closeAll func(), err error) {
+	o := &symbols.OpenOptions{Log: log, Fetch: fetchDebugInfo()}
 	closeAll = func() {}
 	path, names := firstFile(c.Names)
 	switch {

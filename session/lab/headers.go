@@ -95,7 +95,7 @@ func (u *unpacker) headersReady(release string) error {
 
 // compiler matches the compiler that Debian pins in .kernelvariables.
 // Example line: CC = $(if $(DEBIAN_KERNEL_USE_CCACHE),$(CCACHE)) $(CROSS_COMPILE)gcc-12
-var compiler = regexp.MustCompile(`(?m)^CC = .*\$\(CROSS_COMPILE\)(gcc-[0-9]+)$`)
+const compiler = `(?m)^CC = .*\$\(CROSS_COMPILE\)(gcc-[0-9]+)$`
 
 // headers is the kernel's build tree: make -C HEADERS M=$PWD modules.
 func (k *Kernel) headers() string {
@@ -108,7 +108,7 @@ func (k *Kernel) makeArgs(src string) []string {
 	args := []string{"-C", k.headers(), "M=" + src, "CONFIG_DEBUG_INFO_BTF_MODULES="}
 	pinned, err := os.ReadFile(filepath.Join(k.headers(), ".kernelvariables"))
 	if err == nil {
-		if m := compiler.FindSubmatch(pinned); m != nil {
+		if m := regexp.MustCompile(compiler).FindSubmatch(pinned); m != nil {
 			if _, err := exec.LookPath(string(m[1])); err != nil {
 				args = append(args, "CC=gcc")
 			}

@@ -25,15 +25,15 @@ func (k kernelPkg) series() string {
 
 // imageName matches a line of apt-cache search.
 // Example line: linux-image-6.1.0-56-cloud-amd64-unsigned - Linux 6.1 for x86-64 cloud
-var imageName = regexp.MustCompile(`^linux-image-(\d+\.\d+[0-9a-z.+~-]*)-cloud-amd64-(unsigned|dbg) - `)
+const imageName = `^linux-image-(\d+\.\d+[0-9a-z.+~-]*)-cloud-amd64-(unsigned|dbg) - `
 
 // parseKernels finds the kernels that have both their image and their debug
 // package in the output of apt-cache search, oldest first.
 func parseKernels(search string) []kernelPkg {
 	const image, debug = 1, 2
-	seen := map[kernelPkg]int{}
+	name, seen := regexp.MustCompile(imageName), map[kernelPkg]int{}
 	for line := range strings.Lines(search) {
-		m := imageName.FindStringSubmatch(line)
+		m := name.FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
@@ -87,14 +87,14 @@ func cutText(s string) (text, rest string) {
 	return s, ""
 }
 
-var seriesName = regexp.MustCompile(`^\d{1,3}\.\d{1,3}$`)
+const seriesName = `^\d{1,3}\.\d{1,3}$`
 
 // series checks a series' name: it becomes part of a path.
 func (l *Lab) series(name string) (string, error) {
 	if name == "" {
 		return DefaultSeries, nil
 	}
-	if name != KASANSeries && !seriesName.MatchString(name) {
+	if name != KASANSeries && !regexp.MustCompile(seriesName).MatchString(name) {
 		return "", &SeriesError{name, "a kernel series is two numbers, like 6.1"}
 	}
 	return name, nil

@@ -35,6 +35,10 @@ func (t *AbbrevTable) Get(code uint64) *Abbrev {
 	return t.sparse[code]
 }
 
+// usualAbbrevs is what a C file of a kernel has; to grow towards it by doubling
+// touches twice the memory.
+const usualAbbrevs = 128
+
 // ParseAbbrevs decodes the table at an offset of .debug_abbrev.
 func ParseAbbrevs(section []byte, off uint64, e Encoding) (*AbbrevTable, error) {
 	t := &AbbrevTable{}
@@ -47,7 +51,7 @@ func ParseAbbrevs(section []byte, off uint64, e Encoding) (*AbbrevTable, error) 
 // parse replaces the contents of the table.
 func (t *AbbrevTable) parse(section []byte, off uint64, e Encoding) error {
 	b := NewBuf(".debug_abbrev", section, off)
-	t.dense, t.specs = t.dense[:0], t.specs[:0]
+	t.dense, t.specs = slices.Grow(t.dense[:0], usualAbbrevs), slices.Grow(t.specs[:0], 8*usualAbbrevs)
 	clear(t.sparse)
 	for code := b.Uleb(); code != 0; code = b.Uleb() {
 		a := Abbrev{Tag: Tag(b.Uleb()), Children: b.U8() != 0}

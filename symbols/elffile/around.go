@@ -1,6 +1,9 @@
 package elffile
 
-import "debug/elf"
+import (
+	"debug/elf"
+	"slices"
+)
 
 // Around is what lies around an address in memory.
 type Around struct {
@@ -16,35 +19,82 @@ func (r *Around) Covers(a uint64) bool {
 }
 
 // Around reads the table through for the symbols around an address, those of
-// sections that are in memory at run time. Names lie elsewhere, so hidden, which
-// may look at them, is asked about the few that matter.
+// sections that are in memory at run time. Names lie elsewhere in the file, so
+// hidden, which may look at them, is asked about the closest symbols only; where
+// it hides those, the table is read again for the next ones. A file may hide
+// thousands in a row: after a few times hidden is asked about all that come closer.
 func (t *SymbolTable) Around(a uint64, hidden func(n int) bool) Around {
-	r := Around{Last: true}
-	next := ^uint64(0) // as r.Next, without asking whether there is one
-	n := 0
-	for e := t.entries; len(e) >= symSize; e = e[symSize:] {
-		sec := int(le.Uint16(e[6:]))
-		if sec >= len(t.places) {
-			sec = t.farSection(sec, n)
+	below, above := a, a
+	for tries := 0; ; tries++ {
+		var skip func(int) bool
+		if tries == maxCloser {
+			skip = hidden
 		}
-		p := t.places[sec]
-		at := p.base + le.Uint64(e[8:])
-		n++
-		if !p.alloc || at < r.Start || at > next || hidden(n-1) {
-			continue
+		c := t.closest(below, above, skip)
+		c.at = slices.DeleteFunc(c.at, func(n int32) bool { return hidden(int(n)) })
+		c.after = slices.DeleteFunc(c.after, func(n int32) bool { return hidden(int(n)) })
+		again := false
+		if len(c.at) == 0 && c.anyBefore && c.start > 0 {
+			below, again = c.start-1, true
 		}
-		switch {
-		case at > a:
-			if at < next || r.Last {
-				r.Next, r.Last, next = at, false, at
-			}
-		case at == r.Start && len(r.At) > 0:
-			r.At = append(r.At, int32(n-1))
-		default:
-			r.Start, r.At = at, append(r.At[:0], int32(n-1))
+		if len(c.after) == 0 && c.anyAfter {
+			above, again = c.next, true
+		}
+		if !again {
+			return Around{Start: c.start, At: c.at, Next: c.next, Last: !c.anyAfter}
 		}
 	}
-	return r
+}
+
+// maxCloser bounds how often the table is read for one address.
+const maxCloser = 4
+
+// closest are the symbols on both sides of an address, whatever their names.
+type closest struct {
+	start, next         uint64
+	at, after           []int32 // the entries there, in file order
+	anyBefore, anyAfter bool
+}
+
+// closest gives the symbols closest at or before one address and those closest
+// after another, without those that skip, which may be nil, says to.
+func (t *SymbolTable) closest(below, above uint64, skip func(n int) bool) closest {
+	c := closest{next: ^uint64(0)}
+	n := int32(-1)
+	for e := t.entries; len(e) >= symSize; e = e[symSize:] {
+		n++
+		at := le.Uint64(e[8:])
+		// Most entries are ruled out before anything else is looked at.
+		if t.relative {
+			at += t.places[t.section(e, n)].base
+		}
+		if at < c.start || at > c.next || at > below && at <= above {
+			continue
+		}
+		if !t.places[t.section(e, n)].alloc || skip != nil && skip(int(n)) {
+			continue
+		}
+		if at > above {
+			if at < c.next || !c.anyAfter {
+				c.next, c.after, c.anyAfter = at, c.after[:0], true
+			}
+			c.after = append(c.after, n)
+			continue
+		}
+		if at > c.start || !c.anyBefore {
+			c.start, c.at, c.anyBefore = at, c.at[:0], true
+		}
+		c.at = append(c.at, n)
+	}
+	return c
+}
+
+// section gives the section of an entry; 0, which is not in memory, for constants.
+func (t *SymbolTable) section(e []byte, n int32) int {
+	if sec := int(le.Uint16(e[6:])); sec < len(t.places) {
+		return sec
+	}
+	return t.farSection(int(le.Uint16(e[6:])), int(n))
 }
 
 // farSection gives the section of an entry that is in no ordinary one; 0, which

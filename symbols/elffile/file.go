@@ -145,6 +145,8 @@ func parse(path string, data []byte) (*File, error) {
 		byName: make(map[string]int, len(e.Sections)),
 		relOf:  map[int]int{},
 		cells:  make([]cell, len(e.Sections)),
+
+		sections: make([]Section, 0, len(e.Sections)),
 	}
 	for i, s := range e.Sections {
 		f.sections = append(f.sections, newSection(i, s))

@@ -20,6 +20,8 @@ type SymbolTable struct {
 	names   []byte
 	shndx   []byte
 	places  []place // by section
+	// relative is set where values count from the start of their section.
+	relative bool
 	// sections translates section numbers of split-off debug information to
 	// those of the file it was split off; nil: they are the same.
 	sections []int
@@ -83,31 +85,66 @@ func (t *SymbolTable) Named(name string) (list []int, ok bool) {
 	if name == "" {
 		return nil, true
 	}
-	want := append([]byte(name), 0)
-	var offs []uint32
-	for at := 0; ; at++ {
-		i := bytes.Index(t.names[at:], want)
-		if i < 0 {
-			break
-		}
-		at += i
-		if offs = append(offs, uint32(at)); len(offs) > maxSameTail {
-			return nil, false
-		}
+	offs := tails(t.names, name)
+	if len(offs) > maxSameTail {
+		return nil, false
 	}
 	if len(offs) == 0 {
 		return nil, true
 	}
-	for n := 1; n < t.Len(); n++ {
-		off := le.Uint32(t.entries[n*symSize:])
-		if off < offs[0] || off > offs[len(offs)-1] {
+	var maybe [256]uint64 // a bit for each value of an offset's lowest bits
+	for _, off := range offs {
+		maybe[off>>6%256] |= 1 << (off % 64)
+	}
+	n := -1
+	for e := t.entries; len(e) >= symSize; e = e[symSize:] {
+		n++
+		off := le.Uint32(e)
+		if maybe[off>>6%256]&(1<<(off%64)) == 0 {
 			continue
 		}
-		if _, found := slices.BinarySearch(offs, off); found {
+		if _, found := slices.BinarySearch(offs, off); found && n > 0 {
 			list = append(list, n)
 		}
 	}
 	return list, true
+}
+
+// tails gives the places where a name stands in a string table, alone or as the
+// end of another; no more than are needed to see that there are too many. The
+// name's rarest byte is searched for: libraries search for the first one, which
+// in names of symbols stands everywhere.
+func tails(names []byte, name string) (offs []uint32) {
+	whole := append([]byte(name), 0)
+	rare := rarest(names, name)
+	for at := rare; at < len(names) && len(offs) <= maxSameTail; at++ {
+		i := bytes.IndexByte(names[at:], name[rare])
+		if i < 0 {
+			break
+		}
+		at += i
+		if rest := names[at-rare:]; rest[0] == whole[0] && bytes.HasPrefix(rest, whole) {
+			offs = append(offs, uint32(at-rare))
+		}
+	}
+	return offs
+}
+
+// samples is how many bytes of a string table are looked at for which are rare.
+const samples = 4096
+
+// rarest gives the index of the byte of a name that is rarest in a string table.
+func rarest(names []byte, name string) (rare int) {
+	var count [256]int
+	for at := 0; at < len(names); at += 1 + len(names)/samples {
+		count[names[at]]++
+	}
+	for i := range name {
+		if count[name[i]] < count[name[rare]] {
+			rare = i
+		}
+	}
+	return rare
 }
 
 func (f *File) loadSymtab() (*SymbolTable, error) {
@@ -128,7 +165,9 @@ func (f *File) loadSymtab() (*SymbolTable, error) {
 		if err != nil {
 			return nil, fmt.Errorf("symbol names of %q: %w", f.path, err)
 		}
-		return &SymbolTable{f, entries, names, f.extendedIndexes(i), f.places(), nil}, nil
+		return &SymbolTable{
+			file: f, entries: entries, names: names, shndx: f.extendedIndexes(i), places: f.places(), relative: f.typ == elf.ET_REL,
+		}, nil
 	}
 	if f.debug != nil {
 		t, err := f.debug.SymbolTable()

@@ -34,17 +34,16 @@ type form struct {
 	minor  bool   // news, but the kernel copes
 }
 
-// matchHead finds the first head of the tables in a line.
+// matchHead finds the first head in a line.
 func matchHead(line string) *head {
-	for _, table := range headTables() {
-		for i := range table {
-			h := &table[i]
-			if !strings.Contains(line, h.mark) || h.ignores(line) {
-				continue
-			}
-			if f, _ := h.choose(line); f != nil {
-				return h
-			}
+	table := heads()
+	for i := range table {
+		h := &table[i]
+		if !strings.Contains(line, h.mark) || h.ignores(line) {
+			continue
+		}
+		if f, _ := h.choose(line); f != nil {
+			return h
 		}
 	}
 	return nil
@@ -57,10 +56,4 @@ func (h *head) ignores(line string) bool {
 		}
 	}
 	return false
-}
-
-// headTables lists the tables in the order they are asked: what names its
-// reporter precisely before the words that many reporters share.
-func headTables() [][]head {
-	return [][]head{heads}
 }

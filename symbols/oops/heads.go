@@ -1,41 +1,47 @@
 package oops
 
-// heads are the lines that open a report.
-var heads = []head{
-	{mark: "BUG:", ignore: ignoredBUG, forms: joinForms(memoryForms, sanitizerForms, lockBUGForms, bugForms)},
-	{mark: "WARNING:", ignore: ignoredWARNING, forms: joinForms(warnForms, lockForms, otherWarnForms)},
-	{mark: "INFO:", ignore: ignoredINFO, forms: joinForms(lockForms, infoForms)},
-	{mark: "Unable to handle kernel", forms: armForms},
-	{mark: "general protection fault", ignore: []string{"traps: *general protection*ip:", "] general protection ip:"}, forms: gpfForms},
-	{mark: "stack segment: ", forms: dieForms("stack segment")},
-	{mark: "Kernel panic", ignore: []string{"end Kernel panic"}, forms: panicForms},
-	{mark: "rcu_kthread: unable", forms: infoForms},
-	{mark: "Kernel BUG", forms: kernelBUGForms},
-	{mark: "kernel BUG", forms: kernelBUGForms},
-	{mark: "BUG ", ignore: []string{"kasan: bad access detected"}, forms: slubForms},
-	{mark: "divide error: ", forms: dieForms("divide error")},
-	{mark: "divide_error: ", forms: divideForms},
-	{mark: "invalid opcode: ", forms: dieForms("invalid opcode")},
-	{mark: "int3: ", forms: dieForms("int3")},
-	{mark: "PANIC: double fault", forms: doubleFaultForms},
-	{mark: "UBSAN:", forms: ubsanForms},
-	{mark: "unregister_netdevice: waiting for", forms: netdevForms},
-	{mark: "unreferenced object", forms: leakForms},
-	{mark: "trusty: panic", forms: trustyForms},
-	{mark: "Internal error:", forms: internalForms},
-	{mark: "Unhandled fault:", forms: unhandledForms},
-	{mark: "Alignment trap:", forms: unhandledForms},
-	{mark: "Insufficient stack space to handle exception", forms: armStackForms},
-	{mark: "VFS: Busy inodes after unmount", forms: vfsForms},
-	{mark: "VFS: Close: file count is 0", forms: vfsForms},
-	{mark: "invoked oom-killer:", forms: oomForms},
-	{mark: "Watchdog detected hard LOCKUP", forms: hardLockupForms},
-	{mark: "Bad mode in", forms: internalForms},
-	{mark: "SYZFAIL:", forms: syzForms},
-	{mark: "SYZFATAL:", forms: syzForms},
-	{mark: "fatal error: ", ignore: []string{"*: fatal error: "}, forms: syzForms},
-	{mark: "panic: runtime error: ", forms: syzForms},
-}
+import "sync"
+
+// heads are the lines that open a report, in the order they are asked: what names
+// its reporter precisely before the words that many reporters share. They are put
+// together at first use, of which most runs of ktrap have none.
+var heads = sync.OnceValue(func() []head {
+	return []head{
+		{mark: "BUG:", ignore: ignoredBUG, forms: joinForms(memoryForms, sanitizerForms, lockBUGForms, bugForms)},
+		{mark: "WARNING:", ignore: ignoredWARNING, forms: joinForms(warnForms, lockForms, otherWarnForms)},
+		{mark: "INFO:", ignore: ignoredINFO, forms: joinForms(lockForms, infoForms)},
+		{mark: "Unable to handle kernel", forms: armForms},
+		{mark: "general protection fault", ignore: []string{"traps: *general protection*ip:", "] general protection ip:"}, forms: gpfForms},
+		{mark: "stack segment: ", forms: dieForms("stack segment")},
+		{mark: "Kernel panic", ignore: []string{"end Kernel panic"}, forms: panicForms},
+		{mark: "rcu_kthread: unable", forms: infoForms},
+		{mark: "Kernel BUG", forms: kernelBUGForms},
+		{mark: "kernel BUG", forms: kernelBUGForms},
+		{mark: "BUG ", ignore: []string{"kasan: bad access detected"}, forms: slubForms},
+		{mark: "divide error: ", forms: dieForms("divide error")},
+		{mark: "divide_error: ", forms: divideForms},
+		{mark: "invalid opcode: ", forms: dieForms("invalid opcode")},
+		{mark: "int3: ", forms: dieForms("int3")},
+		{mark: "PANIC: double fault", forms: doubleFaultForms},
+		{mark: "UBSAN:", forms: ubsanForms},
+		{mark: "unregister_netdevice: waiting for", forms: netdevForms},
+		{mark: "unreferenced object", forms: leakForms},
+		{mark: "trusty: panic", forms: trustyForms},
+		{mark: "Internal error:", forms: internalForms},
+		{mark: "Unhandled fault:", forms: unhandledForms},
+		{mark: "Alignment trap:", forms: unhandledForms},
+		{mark: "Insufficient stack space to handle exception", forms: armStackForms},
+		{mark: "VFS: Busy inodes after unmount", forms: vfsForms},
+		{mark: "VFS: Close: file count is 0", forms: vfsForms},
+		{mark: "invoked oom-killer:", forms: oomForms},
+		{mark: "Watchdog detected hard LOCKUP", forms: hardLockupForms},
+		{mark: "Bad mode in", forms: internalForms},
+		{mark: "SYZFAIL:", forms: syzForms},
+		{mark: "SYZFATAL:", forms: syzForms},
+		{mark: "fatal error: ", ignore: []string{"*: fatal error: "}, forms: syzForms},
+		{mark: "panic: runtime error: ", forms: syzForms},
+	}
+})
 
 func joinForms(tables ...[]form) []form {
 	var all []form

@@ -8,8 +8,8 @@ import (
 // TestEverySampleIsRecognizedByItsOwnForm keeps the tables honest: a form whose
 // sample an earlier entry takes away could never word a title.
 func TestEverySampleIsRecognizedByItsOwnForm(t *testing.T) {
-	for i := range heads {
-		h := &heads[i]
+	for i := range heads() {
+		h := &heads()[i]
 		for j := range h.forms {
 			f := &h.forms[j]
 			if !strings.Contains(f.sample, h.mark) {
@@ -30,10 +30,10 @@ func TestEverySampleIsRecognizedByItsOwnForm(t *testing.T) {
 
 func TestEveryFormIsReachedByItsSample(t *testing.T) {
 	marked := map[string]bool{}
-	for i := range heads {
-		for j := range heads[i].forms {
-			f := &heads[i].forms[j]
-			marked[f.sample] = marked[f.sample] || strings.Contains(f.sample, heads[i].mark)
+	for i := range heads() {
+		for j := range heads()[i].forms {
+			f := &heads()[i].forms[j]
+			marked[f.sample] = marked[f.sample] || strings.Contains(f.sample, heads()[i].mark)
 		}
 	}
 	for sample, ok := range marked {

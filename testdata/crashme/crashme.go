@@ -19,13 +19,13 @@ var Source []byte
 var Makefile []byte
 
 // cases matches an entry of the module's table, C(null).
-var cases = regexp.MustCompile(`\bC\((\w{2,})\)`)
+const cases = `\bC\((\w{2,})\)`
 
 // Keywords are what the module can be told to do, in the order in which reading
 // /proc/crashme lists them.
 func Keywords() []string {
 	var words []string
-	for _, m := range cases.FindAllSubmatch(Source, -1) {
+	for _, m := range regexp.MustCompile(cases).FindAllSubmatch(Source, -1) {
 		words = append(words, string(m[1]))
 	}
 	return append(words, "usercopy")

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ktrap/session/disasm"
+	"ktrap/symbols/disasm"
 	"ktrap/session/kernel"
 	"ktrap/session/report"
 	"ktrap/session/target"

@@ -20,9 +20,9 @@ var rooms = []string{
 	"rsp", "rsp/rsptest",
 	"testdata/crashme",
 	"symbols/addr", "symbols/debuginfod", "symbols/elffile", "symbols/symtest", "symbols/dwarfx", "symbols/cfi", "symbols/orc",
-	"symbols/index", "symbols/lines", "symbols/types", "symbols", "symbols/oops",
+	"symbols/index", "symbols/lines", "symbols/types", "symbols", "symbols/oops", "symbols/disasm", "symbols/cause", "symbols/decode",
 	"session/machine", "session/target", "session/unwind", "session/kernel", "session/expr", "session/trap",
-	"session/vm", "session/guest", "session/lab", "session/disasm", "session/report",
+	"session/vm", "session/guest", "session/lab", "session/report",
 	"session", "session/repro", "session/debug", "scripts",
 	"cmd/ktrap/terminal", "cmd/ktrap",
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"ktrap/session"
-	"ktrap/session/disasm"
+	"ktrap/symbols/disasm"
 	"ktrap/session/kernel"
 	"ktrap/session/report"
 	"ktrap/symbols"

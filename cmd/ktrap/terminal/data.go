@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"ktrap/session/debug"
-	"ktrap/session/disasm"
+	"ktrap/symbols/disasm"
 )
 
 func data() []command {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"ktrap/symbols/addr"
 	"ktrap/symbols/dwarfx"
 	"ktrap/symbols/elffile"
 	"ktrap/symbols/index"
@@ -43,6 +44,8 @@ type Info struct {
 	// for a unit. What a unit holds is worked out under its own sync.Once.
 	mu    sync.Mutex
 	units map[uint64]*unit
+
+	ahead atomic.Pointer[map[addr.LinkAddr][]Frame] // answers that were prepared
 
 	asked atomic.Int32 // units that addresses were looked up in
 	index atomic.Pointer[index.Index]

@@ -29,6 +29,9 @@ type Frame struct {
 // Errors: the file is damaged; frames found nevertheless are given too.
 func (i *Info) Lookup(pc addr.LinkAddr) (frames []Frame, err error) {
 	i.first()
+	if frames, ok := i.lookupAhead(pc); ok {
+		return frames, nil
+	}
 	if frames, ok := i.lookupIndex(pc); ok {
 		return frames, nil
 	}

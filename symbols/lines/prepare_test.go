@@ -42,6 +42,36 @@ func TestAnIndexIsBuiltWhenManyAddressesComeTwice(t *testing.T) {
 	}
 }
 
+func TestPreparedAnswersAreThoseOfALookup(t *testing.T) {
+	f, text := tiny(t)
+	want := answers(t, New(f, nil), text)
+	var pcs []addr.LinkAddr
+	for _, r := range text {
+		for pc := r.Low; pc < r.High; pc++ {
+			pcs = append(pcs, addr.LinkAddr(pc))
+		}
+	}
+	i := New(f, nil)
+	i.Prepare(pcs)
+	if ahead := i.ahead.Load(); ahead == nil || len(*ahead) == 0 {
+		t.Fatal("nothing was prepared")
+	}
+	if len(i.units) != 0 {
+		t.Errorf("%d units were kept", len(i.units))
+	}
+	if !same(answers(t, i, text), want) {
+		t.Error("other answers")
+	}
+	first, err := i.Lookup(pcs[0])
+	if err != nil || len(first) == 0 {
+		t.Fatalf("%v, %v", first, err)
+	}
+	first[0].Func = "spoilt"
+	if again, _ := i.Lookup(pcs[0]); again[0].Func == "spoilt" {
+		t.Error("the answer is shared")
+	}
+}
+
 // nowhere is a file without sections.
 type nowhere struct{}
 

@@ -28,12 +28,16 @@ type Substitution struct{ From, To string }
 
 // SourceOptions says where source text may be.
 type SourceOptions struct {
-	Dirs       []string // source trees, tried first
+	Dirs       []string // source trees, or tarballs of one; tried first
 	Substitute []Substitution
 	Release    string // kernel release, for the distribution's source package
+	Kept       string // folder of what [Unpack] has made; empty: [KeptSources]
+
+	host string // root of the host's folders; "" outside of tests
 }
 
-// Sources finds source text on the host.
+// Sources finds source text on the host. It keeps no file open, and is safe for
+// concurrent use.
 type Sources struct{ o SourceOptions }
 
 // NewSources makes a finder; nil options mean the usual places.
@@ -41,7 +45,11 @@ func NewSources(o *SourceOptions) *Sources {
 	if o == nil {
 		o = &SourceOptions{}
 	}
-	return &Sources{*o}
+	s := &Sources{*o}
+	if s.o.Kept == "" {
+		s.o.Kept = KeptSources()
+	}
+	return s
 }
 
 // SourceLine is one line of source text, without its end.
@@ -50,24 +58,50 @@ type SourceLine struct {
 	Text   string
 }
 
-// Find gives the host's path of the source file of a location.
-// Errors: wraps ErrNoSource when it is not there.
-func (s *Sources) Find(l Location) (string, error) {
-	if l.File == "" || !slices.Contains(sourceExts, filepath.Ext(l.File)) {
-		return "", fmt.Errorf("find source %q: %w", l.File, ErrNoSource)
+// Context gives the source line of a location with up to n lines on both sides.
+// Errors: wraps ErrNoSource when the file is not there or too short; it is a
+// *[PackedError] when the file may be in a tarball that [Unpack] has not been
+// called for.
+func (s *Sources) Context(l Location, n int) ([]SourceLine, error) {
+	f, err := s.open(l)
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range s.candidates(l) {
-		if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() && st.Size() <= maxSourceSize {
-			return p, nil
+	defer f.Close() // read-only: nothing to lose
+	return readContext(f, l.File, l.Line, n)
+}
+
+// open opens the source file of a location.
+func (s *Sources) open(l Location) (io.ReadCloser, error) {
+	path, err := s.Find(l)
+	if err == nil {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("read source %q: %w", path, errors.Join(err, ErrNoSource))
 		}
+		return f, nil
 	}
-	if v := series(s.o.Release); v != "" && !filepath.IsAbs(l.File) {
-		if packed := "/usr/src/linux-source-" + v + ".tar.xz"; exists(packed) {
-			return "", fmt.Errorf("find source %q: %w; unpack it: tar -C /usr/src -xf %s", l.File, ErrNoSource, packed)
+	if filepath.IsLocal(l.File) && isSource(l.File) {
+		return s.openPacked(filepath.ToSlash(filepath.Clean(l.File)))
+	}
+	return nil, err
+}
+
+// Find gives the path of a location's source file that lies on this host as a
+// file of its own.
+// Errors: wraps ErrNoSource when there is none.
+func (s *Sources) Find(l Location) (string, error) {
+	if isSource(l.File) {
+		for _, p := range s.candidates(l) {
+			if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() && st.Size() <= maxSourceSize {
+				return p, nil
+			}
 		}
 	}
 	return "", fmt.Errorf("find source %q: %w", l.File, ErrNoSource)
 }
+
+func isSource(path string) bool { return slices.Contains(sourceExts, filepath.Ext(path)) }
 
 // candidates lists where the file may be, the user's wishes first.
 func (s *Sources) candidates(l Location) []string {
@@ -88,35 +122,47 @@ func (s *Sources) candidates(l Location) []string {
 	if filepath.IsAbs(l.File) {
 		return list
 	}
-	if v := series(s.o.Release); v != "" {
-		list = append(list, filepath.Join("/usr/src/linux-source-"+v, l.File), filepath.Join("/usr/src/linux-"+v, l.File))
+	for _, tree := range s.trees() {
+		list = append(list, filepath.Join(tree, l.File))
 	}
-	return append(list, filepath.Join("/usr/src/linux", l.File), l.File)
+	return append(list, l.File)
 }
 
-// series cuts a release down to what Debian names its source package by: 6.1.
-func series(release string) string {
-	parts := strings.SplitN(release, ".", 3)
-	if len(parts) < 2 || strings.ContainsAny(release, "/") {
-		return ""
+// trees lists where distributions, and people, put the source of a kernel: those
+// of its very release first.
+func (s *Sources) trees() []string {
+	src := filepath.Join(s.o.host, "/usr/src")
+	release, version := s.o.Release, version(s.o.Release)
+	var list []string
+	if release != "" && filepath.IsLocal(release) {
+		list = append(list,
+			filepath.Join(s.o.host, "/lib/modules", release, "source"), // built here
+			filepath.Join(s.o.host, "/lib/modules", release, "build"),  // headers at least
+			filepath.Join(src, "linux-"+release))
+		fedora, _ := filepath.Glob(filepath.Join(src, "debug/kernel-*/linux-"+release)) // only a bad pattern fails
+		list = append(list, fedora...)
 	}
-	minor, _, _ := strings.Cut(parts[1], "-")
-	return parts[0] + "." + minor
+	for _, v := range version {
+		tree := "linux-source-" + v
+		list = append(list, filepath.Join(src, tree), filepath.Join(src, tree, tree), filepath.Join(src, "linux-"+v))
+	}
+	return append(list, filepath.Join(src, "debug/linux"), filepath.Join(src, "linux"))
 }
 
-// Context gives the source line of a location with up to n lines on both sides.
-// Errors: wraps ErrNoSource when the file is not there or too short.
-func (s *Sources) Context(l Location, n int) ([]SourceLine, error) {
-	path, err := s.Find(l)
-	if err != nil {
-		return nil, err
+// version cuts a release down to what distributions name their source packages
+// by: 6.8.0 (Ubuntu), and 6.8 (Debian).
+func version(release string) []string {
+	upstream, _, _ := strings.Cut(release, "-")
+	upstream, _, _ = strings.Cut(upstream, "+")
+	parts := strings.Split(upstream, ".")
+	if len(parts) < 2 || !filepath.IsLocal(release) || strings.ContainsAny(release, `/*?[\`) {
+		return nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read source %q: %w", path, errors.Join(err, ErrNoSource))
+	series := parts[0] + "." + parts[1]
+	if upstream == series {
+		return []string{series}
 	}
-	defer f.Close() // read-only: nothing to lose
-	return readContext(f, path, l.Line, n)
+	return []string{upstream, series}
 }
 
 func readContext(f io.Reader, path string, line, n int) ([]SourceLine, error) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -47,7 +48,7 @@ type finding struct {
 func (c *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	ctx, stop := interruptible(ctx) // a Ctrl-C must not leave the guest standing
 	defer stop()
-	list := slices.Concat(hostFindings(), labFindings(ctx, log), cacheFindings(index.UserFolder()))
+	list := slices.Concat(hostFindings(), labFindings(ctx, log), cacheFindings(index.UserFolder()), sourceFindings(symbols.KeptSources()))
 	if c.Vmlinux != "" {
 		list = append(list, vmlinuxFindings(c.Vmlinux)...)
 	}
@@ -137,6 +138,21 @@ func cacheFindings(folder *index.Folder) []finding {
 	n, size := folder.Usage()
 	f.Detail = fmt.Sprintf("%d with %s of at most %s in %s", n, lab.Size(size), lab.Size(folder.Max), folder.Dir)
 	return []finding{f}
+}
+
+// sourceFindings tells of the source text that was unpacked, if some was.
+func sourceFindings(folder string) []finding {
+	kept, _ := filepath.Glob(filepath.Join(folder, "*.zip")) // only a bad pattern fails
+	var size int64
+	for _, path := range kept {
+		if st, err := os.Stat(path); err == nil {
+			size += st.Size()
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return []finding{{What: "unpacked source", State: "note", Detail: fmt.Sprintf("%d with %s in %s", len(kept), lab.Size(size), folder)}}
 }
 
 func vmlinuxFindings(path string) []finding {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -24,6 +26,21 @@ func TestDoctorTellsOfKeptIndexes(t *testing.T) {
 	}
 	if list := cacheFindings(nil); len(list) != 1 || list[0].Do == "" {
 		t.Errorf("without a folder: %+v", list)
+	}
+}
+
+func TestDoctorTellsOfUnpackedSource(t *testing.T) {
+	dir := t.TempDir()
+	if list := sourceFindings(dir); list != nil {
+		t.Errorf("of an empty folder: %+v", list)
+	}
+	for _, name := range []string{"a.zip", "b.zip", "new-1.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 5000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list := sourceFindings(dir); len(list) != 1 || list[0].State != "note" || list[0].Detail != "2 with 10 kB in "+dir {
+		t.Errorf("%+v", list)
 	}
 }
 

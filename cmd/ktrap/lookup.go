@@ -74,16 +74,16 @@ func (c *lookupCmd) Run(log *slog.Logger) error {
 	}
 	out := bufio.NewWriter(os.Stdout)
 	p := &lookupPrinter{out: out, trace: c.Style == "trace", demangle: c.Demangle, context: c.Source, sources: sources}
-	print := p.text
+	write := p.text
 	if c.Format == "json" {
-		print = p.json
+		write = p.json
 	}
 	kernel.Prepare(locs)
 	for _, loc := range joinModules(locs) {
-		print(kernel.Ask(loc))
+		write(kernel.Ask(loc))
 	}
 	if len(locs) == 0 {
-		err = stream(os.Stdin, out, kernel.Prepare, func(loc string) { print(kernel.Ask(loc)) })
+		err = stream(os.Stdin, out, kernel.Prepare, func(loc string) { write(kernel.Ask(loc)) })
 	}
 	return errors.Join(err, out.Flush())
 }
@@ -138,10 +138,16 @@ func (k *kernelFlags) open(args []string, sym *symbolFlags, log *slog.Logger) (*
 		sayWhatIsMissing(image)
 	}
 	kernel, err := symbols.NewOffline(image, o)
+	if err != nil {
+		if image != nil {
+			image.Close() // read-only: nothing to lose
+		}
+		return nil, nil, err
+	}
 	if len(args) == 1 && args[0] == "-" {
 		args = nil
 	}
-	return kernel, args, err
+	return kernel, args, nil
 }
 
 // image takes the image off the arguments: a file that is there.
@@ -192,20 +198,4 @@ func readKallsyms(path string) (*symbols.Kallsyms, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return table, nil
-}
-
-// sources makes the finder of source text; nil when none is wanted.
-func (c *lookupCmd) sources(kernel *symbols.Offline) (*symbols.Sources, error) {
-	o := &symbols.SourceOptions{Dirs: c.SourceDir}
-	for _, s := range c.Substitute {
-		from, to, ok := strings.Cut(s, "=")
-		if !ok {
-			return nil, usage("parse --substitute-path %q: want A=B", s)
-		}
-		o.Substitute = append(o.Substitute, symbols.Substitution{From: from, To: to})
-	}
-	if c.Source > 0 {
-		o.Release = kernel.Release()
-	}
-	return symbols.NewSources(o), nil
 }

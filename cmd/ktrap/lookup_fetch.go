@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"ktrap/symbols"
 	"ktrap/symbols/debuginfod"
@@ -26,11 +28,8 @@ func fetchDebugInfo() func(buildID string) (string, error) {
 	var bar *progressbar.ProgressBar
 	client.Progress = func(buildID string, got, total int64) {
 		if bar == nil {
-			if total == 0 {
-				total = -1 // not known
-			}
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowBytes(true),
-				progressbar.OptionSetDescription("debuginfod "+buildID), progressbar.OptionThrottle(barInterval), progressbar.OptionClearOnFinish())
+			progress("fetching the debug information of build-id %s (Ctrl-C goes on without)", buildID)
+			bar = newBar(total)
 		}
 		_ = bar.Set64(got) // a bar that cannot be drawn hinders nothing
 	}
@@ -45,6 +44,20 @@ func fetchDebugInfo() func(buildID string) (string, error) {
 		}
 		return path, err
 	}
+}
+
+// newBar makes a bar for bytes, 0 if it is not known how many. It is drawn where
+// somebody watches.
+func newBar(total int64) *progressbar.ProgressBar {
+	var to io.Writer = io.Discard
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		to = os.Stderr
+	}
+	if total == 0 {
+		total = -1
+	}
+	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(to), progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(barInterval), progressbar.OptionClearOnFinish())
 }
 
 // sayWhatIsMissing tells of an image that cannot answer everything.

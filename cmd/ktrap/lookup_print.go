@@ -16,7 +16,7 @@ type lookupPrinter struct {
 	trace    bool // one line per level with [inline], as in decoded traces
 	demangle bool
 	context  int // lines of source on both sides; 0: no source
-	sources  *symbols.Sources
+	sources  *sourceReader
 }
 
 func (p *lookupPrinter) text(a symbols.Answer) {
@@ -149,6 +149,7 @@ type (
 		CallFile  string           `json:"call_file,omitempty"`
 		CallLine  int              `json:"call_line,omitempty"`
 		Source    []jsonSourceLine `json:"source,omitempty"`
+		NoSource  string           `json:"no_source,omitempty"`
 	}
 	jsonSourceLine struct {
 		Line int    `json:"line"`
@@ -186,7 +187,10 @@ func (p *lookupPrinter) jsonFrame(f symbols.Location) jsonFrame {
 		Inlined: f.Inlined, CallFile: f.CallFile, CallLine: f.CallLine,
 	}
 	if p.context > 0 && f.Line > 0 {
-		text, _ := p.sources.Context(f, p.context) // not on this host: no source
+		text, err := p.sources.Context(f, p.context)
+		if err != nil {
+			j.NoSource = err.Error()
+		}
 		for _, l := range text {
 			j.Source = append(j.Source, jsonSourceLine{l.Number, l.Text})
 		}

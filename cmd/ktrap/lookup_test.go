@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -197,17 +196,5 @@ func TestAModuleBehindABlankBelongsToItsSymbol(t *testing.T) {
 	got := joinModules([]string{"[<ffffffff81000000>]", "f+0x1/0x2", "[ext4]", "g", "[<ffffffff81000000>]"})
 	if want := []string{"[<ffffffff81000000>]", "f+0x1/0x2 [ext4]", "g", "[<ffffffff81000000>]"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
-	}
-}
-
-func TestSourceIsShownWithTheLineMarked(t *testing.T) {
-	var buf bytes.Buffer
-	p := &lookupPrinter{out: bufio.NewWriter(&buf), context: 1, sources: sourcesIn(t, "a.c", "one\ntwo\x1b\nthree\n")}
-	p.excerpt(locationOf("a.c", 2))
-	p.excerpt(locationOf("b.c", 2))
-	p.out.Flush()
-	want := "        1  one\n  >     2  two\\x1b\n        3  three\n        (find source \"b.c\": source file not found)\n"
-	if got := buf.String(); got != want {
-		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -1,27 +1,12 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"ktrap/symbols"
 	"ktrap/symbols/symtest"
 )
-
-func sourcesIn(t *testing.T, name, text string) *symbols.Sources {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return symbols.NewSources(&symbols.SourceOptions{Dirs: []string{dir}})
-}
-
-func locationOf(file string, line int) symbols.Location {
-	return symbols.Location{File: file, Line: line}
-}
 
 // withBTF gives a real kernel as distributions build it.
 func withBTF(t *testing.T) string {

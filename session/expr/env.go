@@ -47,8 +47,14 @@ type Error struct {
 	Err error
 }
 
-// Error gives the column, counted from 1.
-func (e *Error) Error() string { return fmt.Sprintf("column %d: %v", e.Off+1, e.Err) }
+// Error gives the column, counted from 1, unless it is the first: what is wrong
+// from the start on needs no finger.
+func (e *Error) Error() string {
+	if e.Off == 0 {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("column %d: %v", e.Off+1, e.Err)
+}
 
 // Unwrap gives what went wrong, without the place.
 func (e *Error) Unwrap() error { return e.Err }

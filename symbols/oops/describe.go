@@ -146,6 +146,22 @@ func isFrame(e *entry) bool {
 	return e.kind == frameLine && e.frame.Reliable || e.kind == fromLine || strings.Contains(e.text, "(stack is not available)")
 }
 
+// showsFrame says whether the stack that the first line introduces has a frame
+// before the next stack begins.
+func showsFrame(lines []entry) bool {
+	for i, seen := 0, 0; i < len(lines) && seen < nearby; i++ {
+		switch {
+		case isFrame(&lines[i]):
+			return true
+		case i > 0 && startsStack(&lines[i]):
+			return false
+		case lines[i].kind != otherLine:
+			seen++
+		}
+	}
+	return false
+}
+
 // damage says what is missing in a report, or nothing.
 func damage(lines []entry, bare bool) string {
 	stacked := false
@@ -153,13 +169,7 @@ func damage(lines []entry, bare bool) string {
 		if !startsStack(&lines[i]) {
 			continue
 		}
-		found := false
-		for j, seen := i, 0; j < len(lines) && seen < nearby && !found; j++ {
-			if found = isFrame(&lines[j]); lines[j].kind != otherLine {
-				seen++
-			}
-		}
-		if !found {
+		if !showsFrame(lines[i:]) {
 			return "no frames in a stack"
 		}
 		stacked = true

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -110,19 +109,6 @@ func TestReportsAreBounded(t *testing.T) {
 
 func BenchmarkParse(b *testing.B) {
 	_, log, _ := fixture(b, "testdata/kasan-three-stacks-and-build-ids.txtar")
-	b.SetBytes(int64(len(log)))
-	b.ReportAllocs()
-	for b.Loop() {
-		Parse(log)
-	}
-}
-
-func BenchmarkLinesThatAreNoCrash(b *testing.B) {
-	raw, err := os.ReadFile("testdata/no-crash-in-boot-chatter.txtar")
-	if err != nil {
-		b.Fatal(err)
-	}
-	log := bytes.Repeat(raw, 100)
 	b.SetBytes(int64(len(log)))
 	b.ReportAllocs()
 	for b.Loop() {

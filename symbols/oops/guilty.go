@@ -150,10 +150,11 @@ func (e *entry) function() string {
 	return ""
 }
 
-// isInjected recognizes the stack of a fault injection, which often lands in
-// the middle of the report of the bug it provoked.
+// isInjected recognizes what often lands in the middle of a report: the stack
+// of a fault injection, and the report of an allocation that failed.
 func isInjected(e *entry) bool {
-	return e.kind == frameLine && e.frame.Reliable && strings.HasPrefix(e.frame.Func, "should_fail")
+	return e.kind == frameLine && e.frame.Reliable && strings.HasPrefix(e.frame.Func, "should_fail") ||
+		e.kind == otherLine && strings.Contains(e.text, " allocation failure: ")
 }
 
 // startsStack recognizes the lines that open another stack than the current one.

@@ -1,6 +1,6 @@
 package oops
 
-import "strings"
+import "math/bits"
 
 // A head is one kind of line that opens a report.
 type head struct {
@@ -37,9 +37,9 @@ type form struct {
 // matchHead finds the first head in a line.
 func matchHead(line string) *head {
 	table := heads()
-	for i := range table {
-		h := &table[i]
-		if !strings.Contains(line, h.mark) || h.ignores(line) {
+	for set := headMarks().in(line); set != 0; set &= set - 1 {
+		h := &table[bits.TrailingZeros64(set)]
+		if h.ignores(line) {
 			continue
 		}
 		if f, _ := h.choose(line); f != nil {

@@ -90,7 +90,16 @@ func matchText(name, rest, s string, caps captures) bool {
 		caps.set(name, s)
 		return true
 	}
+	literal := rest
+	if i := strings.IndexAny(rest, "{*"); i >= 0 {
+		literal = rest[:i]
+	}
 	for i := 0; i <= len(s); i++ {
+		next := strings.Index(s[i:], literal)
+		if next < 0 {
+			return false
+		}
+		i += next
 		if matchHere(rest, s[i:], caps) {
 			caps.set(name, s[:i])
 			return true

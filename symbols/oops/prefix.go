@@ -12,6 +12,9 @@ type Prefix struct {
 // maxPrefixes bounds how many prefixes stack on one line.
 const maxPrefixes = 6
 
+// maxPrefix bounds how far into a line one prefix may reach.
+const maxPrefix = 104
+
 // SplitPrefix takes the prefixes off a line. Prefixes stack (syslog before
 // kernel before caller), so this repeats until none matches.
 // Shape: the second result is the end of s, so the prefix is s without it.
@@ -116,11 +119,11 @@ func (p *Prefix) takeLevel(s string) (string, bool) {
 
 // takeKmsg takes "4,359,11882975,-,caller=T113;" of /dev/kmsg and netconsole.
 func (p *Prefix) takeKmsg(s string) (string, bool) {
-	head, text, ok := strings.Cut(s, ";")
-	if !ok || len(head) > 128 {
+	end := strings.IndexByte(s[:min(len(s), maxPrefix)], ';')
+	if end < 0 {
 		return s, false
 	}
-	f := strings.Split(head, ",")
+	f := strings.Split(s[:end], ",")
 	if len(f) < 4 || !allDigits(f[0]) || !allDigits(f[1]) || !allDigits(f[2]) {
 		return s, false
 	}
@@ -131,7 +134,7 @@ func (p *Prefix) takeKmsg(s string) (string, bool) {
 			p.Caller = c
 		}
 	}
-	return text, true
+	return s[end+1:], true
 }
 
 // microseconds rewrites the time of /dev/kmsg as printk does.
@@ -164,8 +167,8 @@ func (p *Prefix) takeFacility(s string) (string, bool) {
 // takeSyslog takes "Nov 22 20:30:34 host kernel: ", the same with an ISO date,
 // and "host kernel: " of journalctl -o short-monotonic.
 func (p *Prefix) takeSyslog(s string) (string, bool) {
-	at := strings.Index(s, "kernel: ")
-	if at < 0 || at > 96 || (at > 0 && s[at-1] != ' ') {
+	at := strings.Index(s[:min(len(s), maxPrefix)], "kernel: ")
+	if at < 0 || at > 0 && s[at-1] != ' ' {
 		return s, false
 	}
 	words := strings.Fields(s[:at])
@@ -215,8 +218,8 @@ func takeEscape(s string) (string, bool) {
 
 // takeLogin takes a getty prompt that the kernel's line was glued to.
 func takeLogin(s string) (string, bool) {
-	at := strings.Index(s, " login: [")
-	if at < 0 || at > 96 {
+	at := strings.Index(s[:min(len(s), maxPrefix)], " login: [")
+	if at < 0 {
 		return s, false
 	}
 	return s[at+len(" login: "):], true

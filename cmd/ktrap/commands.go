@@ -16,6 +16,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"attach", "Connect to a stub, arm the traps, open the terminal.", &attachCmd{}},
+		{"gdb", "The same, with your own gdb as its terminal.", &gdbCmd{}},
 		{"serve", "The same without a terminal: gdb port, traps, reports; events as JSON lines on stdout.", &serveCmd{}},
 		{"boot", "Start QEMU with a kernel, and attach to it.", &bootCmd{}},
 		{"repro", "Boot or attach, run a reproducer in the guest, report the crash.", &reproCmd{}},

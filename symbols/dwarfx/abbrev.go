@@ -42,14 +42,14 @@ const usualAbbrevs = 128
 // ParseAbbrevs decodes the table at an offset of .debug_abbrev.
 func ParseAbbrevs(section []byte, off uint64, e Encoding) (*AbbrevTable, error) {
 	t := &AbbrevTable{}
-	if err := t.parse(section, off, e); err != nil {
+	if _, err := t.parse(section, off, e); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// parse replaces the contents of the table.
-func (t *AbbrevTable) parse(section []byte, off uint64, e Encoding) error {
+// parse replaces the contents of the table; it gives the length of what it read.
+func (t *AbbrevTable) parse(section []byte, off uint64, e Encoding) (int, error) {
 	b := NewBuf(".debug_abbrev", section, off)
 	t.dense, t.specs = slices.Grow(t.dense[:0], usualAbbrevs), slices.Grow(t.specs[:0], 8*usualAbbrevs)
 	clear(t.sparse)
@@ -61,12 +61,13 @@ func (t *AbbrevTable) parse(section []byte, off uint64, e Encoding) error {
 		a.measure(e)
 		t.add(code, a)
 	}
-	return b.Err()
+	return b.readFrom(off), b.Err()
 }
 
 // parseOne decodes a single abbreviation of the table at an offset; the table it
-// gives is empty when there is none of that code.
-func parseOne(section []byte, off, want uint64, e Encoding) (*AbbrevTable, error) {
+// gives is empty when there is none of that code. It gives the length of what it
+// read, too.
+func parseOne(section []byte, off, want uint64, e Encoding) (*AbbrevTable, int, error) {
 	b := NewBuf(".debug_abbrev", section, off)
 	t := &AbbrevTable{}
 	var scratch [32]AttrSpec
@@ -80,7 +81,7 @@ func parseOne(section []byte, off, want uint64, e Encoding) (*AbbrevTable, error
 			break
 		}
 	}
-	return t, b.Err()
+	return t, b.readFrom(off), b.Err()
 }
 
 func appendSpecs(specs []AttrSpec, b *Buf) []AttrSpec {

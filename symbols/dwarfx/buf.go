@@ -3,6 +3,7 @@ package dwarfx
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -25,6 +26,16 @@ type Buf struct {
 	data    []byte
 	off     int
 	err     error
+}
+
+// readFrom gives how many bytes were read since the cursor stood at an offset,
+// before an error if there was one.
+func (b *Buf) readFrom(off uint64) int {
+	end := b.off
+	if err, ok := errors.AsType[*DecodeError](b.err); ok {
+		end = err.Offset
+	}
+	return max(end-int(min(off, uint64(len(b.data)))), 0)
 }
 
 // NewBuf makes a cursor over data standing at off; section is for messages.

@@ -1,12 +1,5 @@
 package dwarfx
 
-// Sections holds the sections a unit may refer to; nil means absent.
-type Sections struct {
-	Info, Abbrev, Line, Str, LineStr []byte
-	Ranges, Rnglists, Addr           []byte
-	StrOffsets, Aranges              []byte
-}
-
 // Header is the header of one unit of .debug_info.
 // Units: offsets into .debug_info.
 type Header struct {
@@ -89,29 +82,41 @@ type PCAttrs struct{ Low, High, Ranges Value }
 
 // OpenUnit decodes the abbreviations and the root entry of a unit.
 func OpenUnit(sec *Sections, h Header) (*Unit, error) {
-	abbrevs, err := ParseAbbrevs(sec.Abbrev, h.AbbrevOff, h.Encoding)
-	if err != nil {
-		return nil, err
-	}
-	return newUnit(sec, h, abbrevs)
+	return OpenUnitIn(sec, h, new(AbbrevTable))
 }
 
 // OpenUnitIn is [OpenUnit] with an abbreviation table that was used before, for
 // going through many units one after the other.
 func OpenUnitIn(sec *Sections, h Header, t *AbbrevTable) (*Unit, error) {
-	if err := t.parse(sec.Abbrev, h.AbbrevOff, h.Encoding); err != nil {
+	abbrevs, err := sec.tables.whole(sec.Abbrev, h, t)
+	if err != nil {
 		return nil, err
 	}
-	return newUnit(sec, h, t)
+	if err := sec.need(h.Off, h.End); err != nil {
+		return nil, err
+	}
+	return newUnit(sec, h, abbrevs)
 }
 
 // OpenRoot decodes the root entry of a unit only: its children cannot be read.
 // Looking at all units of a kernel this way takes milliseconds.
 func OpenRoot(sec *Sections, h Header) (*Unit, error) {
+	const maxCode = 10
+	if err := sec.need(h.First, h.First+maxCode); err != nil {
+		return nil, err
+	}
 	u := Unit{Header: h, Sec: sec}
 	b := u.Buf(h.First)
-	abbrevs, err := parseOne(sec.Abbrev, h.AbbrevOff, b.Uleb(), h.Encoding)
+	code := b.Uleb()
+	abbrevs, err := sec.tables.root(sec.Abbrev, h, code)
 	if err != nil {
+		return nil, err
+	}
+	end := h.End
+	if a := abbrevs.Get(code); a != nil && a.size >= 0 {
+		end = uint64(b.Off() + a.size)
+	}
+	if err := sec.need(h.First, end); err != nil {
 		return nil, err
 	}
 	return newUnit(sec, h, abbrevs)

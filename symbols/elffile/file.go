@@ -48,9 +48,10 @@ type File struct {
 
 // cell holds the decoded contents of one section.
 type cell struct {
-	once sync.Once
-	data []byte
-	err  error
+	once  sync.Once
+	data  []byte
+	parts *parts // nil: data are all there
+	err   error
 }
 
 // Section describes one section.

@@ -11,14 +11,39 @@ import (
 // Errors: wraps ErrNoSection when there is none of that name or it has no
 // contents in the file.
 func (f *File) Section(name string) ([]byte, error) {
+	in, i, err := f.holder(name)
+	if err != nil {
+		return nil, err
+	}
+	return in.contents(i)
+}
+
+// Partial is [File.Section] for whoever needs parts of a section only: relocating
+// all of a big module's .debug_info takes longer than a question about it.
+// Where need is not nil, data are not there until it was called for the range
+// that is then read; it is safe for concurrent use.
+func (f *File) Partial(name string) (data []byte, need func(low, high uint64) error, err error) {
+	in, i, err := f.holder(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := in.cell(i)
+	if c.parts == nil {
+		return c.data, nil, c.err
+	}
+	return c.data, c.parts.need, nil
+}
+
+// holder gives the file that has the contents of a section.
+func (f *File) holder(name string) (in *File, i int, err error) {
 	i, ok := f.byName[name]
 	switch {
 	case ok && f.sections[i].Type != elf.SHT_NOBITS:
-		return f.contents(i)
+		return f, i, nil
 	case f.debug != nil:
-		return f.debug.Section(name)
+		return f.debug.holder(name)
 	}
-	return nil, fmt.Errorf("section %s of %q: %w", name, f.path, ErrNoSection)
+	return nil, 0, fmt.Errorf("section %s of %q: %w", name, f.path, ErrNoSection)
 }
 
 // Has reports whether the file, or what was split off it, has contents for a
@@ -28,33 +53,58 @@ func (f *File) Has(name string) bool {
 	return ok && f.sections[i].Type != elf.SHT_NOBITS || f.debug != nil && f.debug.Has(name)
 }
 
+// contents gives all of a section.
 func (f *File) contents(i int) ([]byte, error) {
+	c := f.cell(i)
+	if c.parts != nil {
+		if err := c.parts.need(0, uint64(len(c.data))); err != nil {
+			return nil, err
+		}
+	}
+	return c.data, c.err
+}
+
+// cell gives the section as far as it was decoded; what has parts is not there
+// until it is needed.
+func (f *File) cell(i int) *cell {
 	c := &f.cells[i]
 	c.once.Do(func() {
+		name := f.sections[i].Name
 		c.err = Guard(func() (err error) {
-			c.data, err = f.load(i)
+			c.data, c.parts, err = f.load(i)
 			return err
 		})
 		if c.err != nil {
-			c.data, c.err = nil, fmt.Errorf("section %s of %q: %w", f.sections[i].Name, f.path, c.err)
+			c.data, c.parts, c.err = nil, nil, fmt.Errorf("section %s of %q: %w", name, f.path, c.err)
 		}
 	})
-	return c.data, c.err
+	return c
 }
 
 // load decodes section i; relocation data and symbol tables are taken raw, so
 // that a section cannot end up waiting for itself.
-func (f *File) load(i int) ([]byte, error) {
+func (f *File) load(i int) ([]byte, *parts, error) {
 	data, err := f.raw(i)
 	rel, ok := f.relOf[i]
 	s := &f.sections[i]
 	if err != nil || f.typ != elf.ET_REL || !ok || !relocated(s.Name) {
-		return data, err
+		return data, nil, err
 	}
-	if s.Flags&elf.SHF_COMPRESSED == 0 && !s.zdebug {
+	r, err := f.relocationsOf(i, rel, len(data))
+	if err != nil {
+		return nil, nil, err
+	}
+	inflated := s.Flags&elf.SHF_COMPRESSED != 0 || s.zdebug
+	if r.sorted() {
+		p := newParts(r, data, inflated)
+		p.what = fmt.Sprintf("section %s of %q", s.Name, f.path)
+		return p.data, p, nil
+	}
+	if !inflated {
 		data = append([]byte(nil), data...)
 	}
-	return data, f.relocate(data, i, rel)
+	_, err = r.apply(data, 0, uint64(len(data)), 0)
+	return data, nil, err
 }
 
 // raw gives the uncompressed contents of section i as they are in the file.

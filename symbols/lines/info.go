@@ -2,8 +2,6 @@ package lines
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -64,31 +62,7 @@ func New(src Source, keep *index.Folder) *Info {
 
 // sections maps the sections at first use.
 func (i *Info) sections() (*dwarfx.Sections, error) {
-	i.load.Do(func() {
-		for _, s := range []struct {
-			name string
-			data *[]byte
-			must bool
-		}{
-			{".debug_info", &i.sec.Info, true},
-			{".debug_abbrev", &i.sec.Abbrev, true},
-			{".debug_line", &i.sec.Line, false},
-			{".debug_str", &i.sec.Str, false},
-			{".debug_line_str", &i.sec.LineStr, false},
-			{".debug_ranges", &i.sec.Ranges, false},
-			{".debug_rnglists", &i.sec.Rnglists, false},
-			{".debug_addr", &i.sec.Addr, false},
-			{".debug_str_offsets", &i.sec.StrOffsets, false},
-			{".debug_aranges", &i.sec.Aranges, false},
-		} {
-			data, err := i.src.Section(s.name)
-			if err != nil && (s.must || !errors.Is(err, elffile.ErrNoSection)) {
-				i.loadErr = fmt.Errorf("load debug information: %w", err)
-				return
-			}
-			*s.data = data
-		}
-	})
+	i.load.Do(func() { i.loadErr = i.sec.Load(i.src) })
 	return &i.sec, i.loadErr
 }
 
@@ -103,7 +77,7 @@ func (i *Info) unitAt(off uint64) (*unit, error) {
 	i.mu.Unlock()
 	u.open.Do(func() {
 		var h dwarfx.Header
-		if h, u.err = dwarfx.ReadHeader(i.sec.Info, off); u.err == nil {
+		if h, u.err = i.sec.Header(off); u.err == nil {
 			u.Unit, u.err = dwarfx.OpenUnit(&i.sec, h)
 		}
 	})

@@ -94,7 +94,7 @@ type preparer struct {
 // answer looks up addresses of one unit. Those of a damaged one are left out.
 func (w *preparer) answer(i *Info, off uint64, pcs []addr.LinkAddr, into map[addr.LinkAddr][]Frame) {
 	_ = elffile.Guard(func() error {
-		h, err := dwarfx.ReadHeader(i.sec.Info, off)
+		h, err := i.sec.Header(off)
 		if err != nil {
 			return err
 		}

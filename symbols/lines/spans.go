@@ -81,7 +81,7 @@ func (i *Info) scanRoots() error {
 		eachArange(i.sec.Aranges, func(s stretch) { listed[s.id] = true })
 		size := uint64(len(i.sec.Info))
 		for off := uint64(0); off < size; {
-			h, err := dwarfx.ReadHeader(i.sec.Info, off)
+			h, err := i.sec.Header(off)
 			if err != nil {
 				i.rootsErr = err
 				break

@@ -1,0 +1,83 @@
+package dwarfx
+
+import (
+	"errors"
+	"fmt"
+
+	"ktrap/symbols/elffile"
+)
+
+// Sections holds the sections a unit may refer to; nil means absent.
+type Sections struct {
+	Info, Abbrev, Line, Str, LineStr []byte
+	Ranges, Rnglists, Addr           []byte
+	StrOffsets, Aranges              []byte
+
+	// needInfo makes a range of Info ready to be read; nil: all of it is.
+	needInfo func(low, high uint64) error
+	tables   tables
+}
+
+// Source hands out the sections of a file, decompressed and relocated.
+type Source interface {
+	Section(name string) ([]byte, error)
+}
+
+// partialSource is a Source that can relocate parts of a section.
+// Source: [elffile.File.Partial].
+type partialSource interface {
+	Partial(name string) (data []byte, need func(low, high uint64) error, err error)
+}
+
+// Load takes the sections from a source. Of .debug_info only what [Sections.Header]
+// and the opened units cover may be read then.
+// Errors: there is no .debug_info or .debug_abbrev, or a section is damaged.
+func (s *Sections) Load(src Source) error {
+	for _, want := range []struct {
+		name string
+		data *[]byte
+		must bool
+	}{
+		{".debug_info", &s.Info, true},
+		{".debug_abbrev", &s.Abbrev, true},
+		{".debug_line", &s.Line, false},
+		{".debug_str", &s.Str, false},
+		{".debug_line_str", &s.LineStr, false},
+		{".debug_ranges", &s.Ranges, false},
+		{".debug_rnglists", &s.Rnglists, false},
+		{".debug_addr", &s.Addr, false},
+		{".debug_str_offsets", &s.StrOffsets, false},
+		{".debug_aranges", &s.Aranges, false},
+	} {
+		var err error
+		if p, ok := src.(partialSource); ok && want.data == &s.Info {
+			s.Info, s.needInfo, err = p.Partial(want.name)
+		} else {
+			*want.data, err = src.Section(want.name)
+		}
+		if err != nil && (want.must || !errors.Is(err, elffile.ErrNoSection)) {
+			return fmt.Errorf("load debug information: %w", err)
+		}
+	}
+	return nil
+}
+
+// maxHeader is the size of the largest unit header: that of a type unit in
+// 64-bit DWARF.
+const maxHeader = 12 + 2 + 2 + 8 + 8 + 8
+
+// Header decodes the unit header at an offset of .debug_info.
+func (s *Sections) Header(off uint64) (Header, error) {
+	if err := s.need(off, off+maxHeader); err != nil {
+		return Header{}, err
+	}
+	return ReadHeader(s.Info, off)
+}
+
+// need makes a range of .debug_info ready to be read.
+func (s *Sections) need(low, high uint64) error {
+	if s.needInfo == nil {
+		return nil
+	}
+	return s.needInfo(low, high)
+}

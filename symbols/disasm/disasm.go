@@ -40,8 +40,8 @@ func Disassemble(code []byte, base, fault addr.Addr, name func(addr.Addr) string
 	}
 	l := listing{code: code, base: base, name: name}
 	mark := len(code)
-	if fault >= base && fault-base < addr.Addr(len(code)) {
-		mark = int(fault - base)
+	if at := fault - base; at < addr.Addr(len(code)) {
+		mark = int(at)
 		l.bad(inStep(code, mark))
 	}
 	for l.pos < len(code) {

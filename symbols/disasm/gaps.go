@@ -1,5 +1,7 @@
 package disasm
 
+import "fmt"
+
 // gapTable lists instructions of kernels that x/arch does not decode, by all
 // their bytes. Most are in the 0f 01 group.
 // Source: Intel SDM volume 2, opcode map, table A-6; AMD APM volume 3.
@@ -58,7 +60,38 @@ func gap(code []byte) (text string, size int) {
 	if text, size := random(code); size > 0 {
 		return text, size
 	}
+	if text, size := undefined(code); size > 0 {
+		return text, size
+	}
 	return escape38(code)
+}
+
+// undefined decodes ud1 with a memory operand of 32-bit addresses, with which
+// kernels since 6.19 mark a WARN() and clang a check of UBSAN.
+// Sample: 67 48 0f b9 3a is ud1 (%edx),%rdi.
+// Source: linux arch/x86/include/asm/bug.h.
+func undefined(code []byte) (text string, size int) {
+	rex, at := byte(0), 1
+	if len(code) > at && code[at]&0xf0 == 0x40 {
+		rex, at = code[at], 2
+	}
+	if len(code) < at+3 || code[0] != 0x67 || code[at] != 0x0f || code[at+1] != 0xb9 {
+		return "", 0
+	}
+	m := code[at+2]
+	size = at + 2 + modRM(code[at+2:])
+	if m>>6 > 1 || m&7 == 4 || m>>6 == 0 && m&7 == 5 || size > len(code) {
+		return "", 0
+	}
+	disp := ""
+	if m>>6 == 1 {
+		disp = fmt.Sprintf("%#x", int8(code[at+3]))
+	}
+	names := longNames
+	if rex&8 != 0 {
+		names = quadNames
+	}
+	return "ud1    " + disp + "(" + longNames[m&7|rex&1<<3] + ")," + names[m>>3&7|rex&4<<1], size
 }
 
 // random decodes rdrand and rdseed, which are 0f c7 /6 and /7 with a register.

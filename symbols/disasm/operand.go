@@ -83,10 +83,7 @@ func (r *renderer) mem(m x86asm.Mem, was string) string {
 	if len(was) > 4 && was[0] == '%' && was[3] == ':' {
 		segment = was[:4]
 	}
-	if m.Base == 0 && m.Index == 0 && r.vector() {
-		m.Base = x86asm.RIP // the library drops it
-	}
-	text := segment + r.place(m)
+	text := segment + r.place(r.relative(m))
 	if star {
 		text = "*" + text
 	}
@@ -100,12 +97,9 @@ func (r *renderer) vector() bool {
 
 // place writes displacement, base and index, and notes an address that is known.
 func (r *renderer) place(m x86asm.Mem) string {
-	disp := int64(int32(m.Disp))
+	disp := m.Disp
 	switch {
 	case m.Base == 0 && m.Index == 0:
-		if r.wideImmediate() {
-			disp = m.Disp
-		}
 		return fmt.Sprintf("%#x", uint64(disp))
 	case m.Base == x86asm.RIP:
 		r.target, r.memory = r.end()+addr.Addr(disp), true

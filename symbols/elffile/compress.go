@@ -11,8 +11,6 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
-	"github.com/ulikunitz/xz/lzma"
 )
 
 const (
@@ -94,10 +92,8 @@ func decompressFile(data []byte) ([]byte, error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\x1f\x8b")):
 		r, err = gzip.NewReader(bytes.NewReader(data))
-	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
-		if err = checkDictionary(data); err == nil {
-			r, err = xz.NewReader(bytes.NewReader(data))
-		}
+	case bytes.HasPrefix(data, []byte(xzMagic)):
+		return decompressXZ(data, room(len(data)))
 	case bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")):
 		var z io.ReadCloser
 		if z, err = newZstd(data); err == nil {
@@ -119,34 +115,4 @@ func decompressFile(data []byte) ([]byte, error) {
 		return nil, errBomb
 	}
 	return plain, nil
-}
-
-// checkDictionary refuses an xz file whose first block wants more memory for its
-// dictionary than xz itself would use: the decoder allocates what a block asks for.
-// Source: The .xz File Format 1.2.1, sections 3.1 and 5.3.1.
-func checkDictionary(data []byte) error {
-	const streamHeader, multibyte, lzma2 = 12, 0x80, 0x21
-	if len(data) < streamHeader+2 {
-		return nil // the decoder says that it is cut off
-	}
-	head := data[streamHeader:]
-	head = head[:min((int(head[0])+1)*4, len(head))]
-	flags, at := head[1], 2
-	for _, sized := range []byte{0x40, 0x80} {
-		if flags&sized == 0 {
-			continue
-		}
-		for at < len(head) && head[at]&multibyte != 0 {
-			at++
-		}
-		at++
-	}
-	if at+2 >= len(head) || head[at] != lzma2 {
-		return nil // another filter, which the decoder does not know
-	}
-	size, err := lzma.DecodeDictCap(head[at+2])
-	if err != nil || size > maxWindow {
-		return fmt.Errorf("dictionary of %d MB, at most %d are supported", size>>20, maxWindow>>20)
-	}
-	return nil
 }

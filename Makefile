@@ -72,6 +72,10 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
 
+.PHONY: corpus
+corpus: ## score titles, types and reports on real logs ($KTRAP_CORPUS or ../shared/corpus)
+	@$(GO) test -v -count=1 -run TestCorpus ./symbols/oops | grep -v '^=== '
+
 .PHONY: bench
 bench: ## Go benchmarks (compare with `go tool benchstat`)
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -57,6 +57,9 @@ func (o *Oops) describe(h *head, lines []entry) {
 	}
 	o.word(f, caps, names)
 	o.Type = typeOf(o.Title)
+	if hasStamp(o.Title) {
+		o.corrupt("a time stamp in the title")
+	}
 	if f.broken != "" {
 		o.corrupt(f.broken)
 	}
@@ -133,6 +136,25 @@ func (o *Oops) corrupt(reason string) {
 		o.Corrupted, o.CorruptedReason = true, reason
 	}
 }
+
+// hasStamp says whether another line of the log was written into this one.
+// Sample: WARNING: bad unlo[  102.123456] audit: type=1400
+func hasStamp(title string) bool {
+	for {
+		_, rest, ok := strings.Cut(title, "[")
+		stamp, _, closed := strings.Cut(rest, "]")
+		if !ok || !closed {
+			return false
+		}
+		if sec, frac, ok := strings.Cut(strings.TrimLeft(stamp, " "), "."); ok && isNumber(sec) && isNumber(frac) {
+			return true
+		}
+		title = rest
+	}
+}
+
+// isNumber takes what normalize makes of numbers for one.
+func isNumber(s string) bool { return allDigits(s) || s == "NUM" || s == "ADDR" }
 
 func hasTask(lines []entry) bool {
 	return slices.ContainsFunc(lines, func(e entry) bool { return e.kind == cpuLine })

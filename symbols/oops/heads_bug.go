@@ -53,7 +53,7 @@ var bugForms = []form{
 	{
 		sample: "BUG: Bad page map in process sh  pte:1b5b9 pmd:2",
 		match:  "BUG: Bad page map in process",
-		title:  "BUG: Bad page map in {frame}", class: SLUB, route: traceRoute,
+		title:  "BUG: Bad page map", class: SLUB,
 	},
 	{
 		sample: "BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 34s!",
@@ -64,6 +64,16 @@ var bugForms = []form{
 		sample: "BUG: workqueue leaked lock or atomic: kworker/0:1/0x00000001/17",
 		match:  "BUG: workqueue leaked {text}: ", then: "last function: {func}",
 		title: "BUG: workqueue leaked {text} in {func}", class: BUG,
+	},
+	{
+		sample: "BUG: workqueue leaked atomic, lock or RCU: kworker/0:1[17]",
+		match:  "BUG: workqueue leaked {text}: ", then: "workfn={func}",
+		title: "BUG: workqueue leaked {text} in {func}", class: BUG,
+	},
+	{
+		sample: "BUG: MAX_STACK_TRACE_ENTRIES too low!",
+		match:  "BUG: MAX_{word} too low!",
+		title:  "BUG: MAX_{word} too low!", class: Lockdep, bare: true,
 	},
 	{
 		sample: "BUG: stack guard page was hit at ffffc90000d2ff98 (stack is ffffc90000d30000..ffffc90000d37fff)",
@@ -93,7 +103,8 @@ var ignoredINFO = []string{
 	"INFO: NMI handler",
 	"INFO: recovery required on readonly",
 	"_INFO:",
-	"INFO: task * is blocked on a",
+	"INFO: task * blocked on a",
+	"INFO:*.cc(",
 	"INFO: Slab 0x",
 	"INFO: Object 0x",
 	"INFO: Allocated in",
@@ -122,7 +133,7 @@ var infoForms = []form{
 	},
 	{
 		sample: "INFO: task sh:111 blocked for more than 10 seconds.",
-		match:  "INFO: task * blocked for more than {num} seconds",
+		match:  "INFO: task * blocked *for more than {num} seconds",
 		title:  "INFO: task hung in {frame}", alts: hangAlts, class: Hung, route: traceRoute, pick: pickHung,
 	},
 	{

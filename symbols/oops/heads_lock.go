@@ -116,9 +116,4 @@ var lockBUGForms = []form{
 		match:  "BUG: Invalid wait context",
 		title:  "WARNING: locking bug in {frame}", class: Lockdep, route: traceRoute, skip: []string{"lock"},
 	},
-	{
-		sample: "[ BUG: MAX_LOCKDEP_CHAIN_HLOCKS too low! ]",
-		match:  "BUG: MAX_LOCKDEP_{word} too low",
-		title:  "BUG: MAX_LOCKDEP_{word} too low", class: Lockdep, bare: true,
-	},
 }

@@ -31,6 +31,16 @@ var memoryForms = []form{
 		title:  nullTitle, alts: badAccess, class: Die, route: faultRoute,
 	},
 	{
+		sample: "BUG: Kernel NULL pointer dereference on read at 0x00000000",
+		match:  "BUG: Kernel NULL pointer dereference",
+		title:  nullTitle, alts: badAccess, class: Die, route: faultRoute,
+	},
+	{
+		sample: "BUG: Unable to handle kernel data access on write at 0xc00a000000f4",
+		match:  "BUG: Unable to handle kernel {text} at 0x",
+		title:  pagingTitle, alts: badAccess, class: Die, route: faultRoute,
+	},
+	{
 		sample: "BUG: unable to handle kernel ",
 		match:  "BUG: unable to handle kernel",
 		title:  "BUG: unable to handle kernel", class: Die, bare: true, broken: "head line is cut",
@@ -72,6 +82,11 @@ var kernelBUGForms = []form{
 		sample: "kernel BUG at lib/list_debug.c:51!",
 		match:  "ernel BUG at lib/list_debug.c",
 		title:  "BUG: corrupted list in {frame}", alts: badAccess, class: BUG, route: faultRoute,
+	},
+	{
+		sample: "kernel BUG at mm/usercopy.c:102!",
+		match:  "ernel BUG at mm/usercopy.c",
+		title:  "BUG: bad usercopy in {frame}", class: BUG, route: faultRoute, skip: []string{"^usercopy_", "^__check_"},
 	},
 	{
 		sample: "kernel BUG at mm/slub.c:419!",

@@ -4,9 +4,19 @@ package oops
 
 var panicForms = []form{
 	{
+		sample: "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: ffffffff81234567",
+		match:  "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: ffff",
+		title:  "kernel panic: stack is corrupted in {frame}", class: Panic, route: traceRoute,
+	},
+	{
 		sample: "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: c_stackprot+0x66/0x70 [crashme]",
 		match:  "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: {func}",
 		title:  "kernel panic: stack is corrupted in {func}", class: Panic, bare: true,
+	},
+	{
+		sample: "Kernel panic - not syncing: kernel stack overflow",
+		match:  "Kernel panic - not syncing: kernel stack overflow",
+		title:  "kernel stack overflow in {frame}", alts: stackOverflow, class: Panic, route: traceRoute, skip: []string{"bad_stack"}, pick: pickStall,
 	},
 	{
 		sample: "Kernel panic - not syncing: corrupted stack end detected inside scheduler",
@@ -30,8 +40,13 @@ var panicForms = []form{
 	},
 	{
 		sample: "Kernel panic - not syncing: kernel: panic_on_warn set ...",
-		match:  "Kernel panic - not syncing: {text}panic_on_warn set",
-		title:  "kernel panic: {text}panic_on_warn set", class: Panic,
+		match:  "Kernel panic - not syncing: *panic_on_warn set",
+		title:  "kernel panic: panic_on_warn set", class: Panic, broken: "the warning itself is missing",
+	},
+	{
+		sample: "Kernel panic - not syncing: hung_task: blocked tasks",
+		match:  "Kernel panic - not syncing: hung_task: blocked tasks",
+		title:  "kernel panic: hung_task: blocked tasks", class: Panic, broken: "the hung task itself is missing",
 	},
 	{
 		sample: "Kernel panic - not syncing: sysrq triggered crash",

@@ -62,7 +62,7 @@ var sanitizerForms = []form{
 	},
 	{
 		sample: "BUG: KCSAN: data-race in __fput / __tty_hangup",
-		match:  "BUG: KCSAN: {kind} in {func} / {func}",
+		match:  "BUG: KCSAN: {kind} in {func}* / {func}",
 		title:  "KCSAN: {kind} in {func} / {func2}", class: KCSAN,
 	},
 	{

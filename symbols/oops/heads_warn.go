@@ -12,6 +12,10 @@ var ignoredWARNING = []string{
 	"WARNING: *CPU*not running at full",
 	"WARNING: `*uses*",
 	"WARNING: workqueue cpumask: online intersect > possible intersect",
+	"WARNING: /etc/ssh/moduli does not exist",
+	"WARNING: Unsupported flag value(s) of",
+	"WARNING: See https://",
+	"WARNING: The *mount option * deprecated",
 }
 
 // warnRoute starts where the trap hit; kernels that warn by a call have no such
@@ -20,6 +24,9 @@ var warnRoute = route{atIP, frames}
 
 // odebugSkip leaves out the ways in which an active object is freed or reused.
 var odebugSkip = []string{"debug_", "rcu", "hrtimer_", "timer_", "work_", "percpu_", "kmem_", "slab_", "kfree", "kvfree", "vunmap", "vfree", "vmalloc", "__free_", "kobject_"}
+
+// mallocSkip leaves out the ways to allocate.
+var mallocSkip = []string{"kmalloc", "kcalloc", "kzalloc", "krealloc", "slab", "kmem", "kvmalloc", "memdup"}
 
 // warnForms are WARN() at known places, then at any place. The place may stand
 // before or, since 6.19, without the CPU.
@@ -67,7 +74,12 @@ var warnForms = []form{
 	{
 		sample: "WARNING: CPU: 0 PID: 1 at mm/slab_common.c:996 kmalloc_slab+0x1/0x2",
 		match:  "WARNING: *mm/*.c:{num} {malloc}",
-		title:  "WARNING: kmalloc bug in {frame}", class: WARN, route: warnRoute, other: traceRoute, skip: []string{"kmalloc", "kcalloc", "kzalloc", "krealloc", "slab", "kmem", "kvmalloc", "memdup"},
+		title:  "WARNING: kmalloc bug in {frame}", class: WARN, route: warnRoute, other: traceRoute, skip: mallocSkip,
+	},
+	{
+		sample: "WARNING: mm/slab_common.c:996 at kmalloc_slab+0x1/0x2, CPU#1: sh/5830",
+		match:  "WARNING: mm/*.c:{num} at {malloc}",
+		title:  "WARNING: kmalloc bug in {frame}", class: WARN, route: warnRoute, other: traceRoute, skip: mallocSkip,
 	},
 	{
 		sample: "WARNING: CPU: 0 PID: 1 at drivers/usb/core/urb.c:345 usb_submit_urb+0x1/0x2",
@@ -100,7 +112,7 @@ var otherWarnForms = []form{
 	{
 		sample: "WARNING: kernel stack frame pointer at ffff8801db107a78 in sh:13571 has bad value",
 		match:  "WARNING: kernel stack frame pointer at * has bad",
-		title:  "WARNING: kernel stack frame pointer has bad value", class: WARN, bare: true,
+		title:  "WARNING: kernel stack regs has bad value", class: WARN, bare: true,
 	},
 	{
 		sample: "usb 5-1: WARNING: ath10k USB support is incomplete, don't expect anything to work!",

@@ -27,6 +27,7 @@ type Oops struct {
 	Head       string // the line that opened the crash, prefix off
 	Start, End int    // byte range of the crash in the text given
 	Report     []byte // the lines of the crash, prefixes and foreign lines off
+	ReportText []byte // Report as the dashboard shows it: with the lines before it, without frames marked ?
 }
 
 // Task is what the CPU line says about who was running.

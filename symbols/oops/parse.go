@@ -61,11 +61,11 @@ func Crashes(r io.Reader) iter.Seq2[Oops, error] {
 
 // oops reads a gathered report.
 func (s *segment) oops() Oops {
-	o := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Start: s.start, End: s.end}
 	own := s.entries
 	if s.own > 0 {
 		own = own[:s.own]
 	}
+	o := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Start: s.start, End: s.end}
 	o.describe(s.head, own)
 	if s.cut {
 		o.corrupt("report is longer than what is kept of one")
@@ -79,6 +79,7 @@ func (s *segment) oops() Oops {
 		b.WriteByte('\n')
 	}
 	o.Report = b.Bytes()
+	o.ReportText = s.reportText()
 	return o
 }
 
@@ -139,14 +140,10 @@ func lastPanic(text []byte) int {
 // isNoise says whether the test system itself broke down, which makes what the
 // kernel says about it worthless.
 func isNoise(text []byte) bool {
-	for _, s := range []string{
-		"fatal error: runtime: out of memory", "fatal error: runtime: cannot allocate memory", "fatal error: out of memory",
-		"fatal error: unexpected signal during runtime execution", "signal SIGBUS: bus error", "SYZFAIL: SIGBUS",
-		"*** stack smashing detected ***: terminated",
-	} {
+	for _, s := range noise {
 		if bytes.Contains(text, []byte(s)) {
 			return true
 		}
 	}
-	return false
+	return hasKilledTester(text)
 }

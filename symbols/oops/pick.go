@@ -53,13 +53,14 @@ var anchors = []string{
 	"process_one_work", "do_syscall_", "do_fast_syscall_", "do_int80", "sysenter_dispatch", "tracesys_phase2", "el0_svc", "invoke_syscall", "ret_fast_syscall",
 	"entry_SYSCALL", "system_call_fast", "int_ret_from_sys_call", "x64_sys_call", "ia32_sys_call", "syscall_handler", "do_trap_ecall",
 	"netif_receive_skb", "do_softirq", "handle_softirqs", "call_timer_fn", "_run_timers", "run_timer_softirq", "hrtimer_run", "run_ksoftirqd", "smpboot_thread_fn",
-	"^handle_irq", "^do_IRQ", "^call_on_stack", "^kthread$", "^kernel_thread", "^ret_from_fork", "^loop_kthread", "^task_work_run",
+	"^handle_irq", "^do_IRQ", "^call_on_stack", "^kthread$", "^kernel_thread", "^ret_from_fork", "^do_idle$", "^cpu_startup_entry$", "^start_secondary", "^rest_init$", "^start_kernel$", "^loop_kthread", "^task_work_run",
 	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "^ksys_ioctl", "_sys_ioctl$", "^sys_ioctl$", "^compat_sys_ioctl", "SyS_ioctl", "SYSC_ioctl", "compat_ioctl", "^compat_blkdev_ioctl", "^mmap_region", "^vfs_read", "^vfs_write", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
 	"^sock_sendmsg", "^__sock_sendmsg", "^sock_recvmsg", "^sock_do_ioctl", "^call_read_iter", "^call_write_iter", "^netlink_unicast", "smp_call_function",
 	"^rtnetlink_rcv_msg", "^genl_", "^nfnetlink_rcv", "^netlink_dump", "^__sys_bind", "^__sys_connect", "^__sys_setsockopt", "^__sys_getsockopt", "^do_sock_setsockopt", "^__fput",
 }
 
-// pickStall names a stall after the function below the first dispatcher.
+// pickStall names a stall after the function that the first dispatcher called.
+// A stack without one is cut, and its functions could be any.
 func pickStall(funcs []string) []string {
 	if len(funcs) == 0 {
 		return nil
@@ -70,11 +71,11 @@ func pickStall(funcs []string) []string {
 			return unique([]string{"smp_call_function", f})
 		}
 		if isAnchor(f) {
-			break
+			return stallNames(prev)
 		}
 		prev = f
 	}
-	return stallNames(prev)
+	return nil
 }
 
 // stallNames keeps the prefix of the architecture apart from the system call:

@@ -9,6 +9,9 @@ type Prefix struct {
 	Caller string // "T113" or "C0" with CONFIG_PRINTK_CALLER, else empty
 }
 
+// stamped says whether a kernel log put the line's prefix there.
+func (p *Prefix) stamped() bool { return p.Time != "" || p.Level >= 0 }
+
 // maxPrefixes bounds how many prefixes stack on one line.
 const maxPrefixes = 6
 

@@ -21,34 +21,43 @@ const maxOpen = 64
 // segment is the lines of one report, as they come.
 type segment struct {
 	head    *head
-	caller  string // caller id of the head line; "" if the log has none
+	caller  string   // caller id of the head line; "" if the log has none
+	time    string   // time stamp of the head line
+	stamped bool     // the head line has the prefix of a kernel log
+	before  []string // the last lines of the same context in front of the head
 	entries []entry
-	start   int  // byte offset of the head line
-	end     int  // byte offset behind the last line taken
-	own     int  // lines that are the report itself: a panic that only follows from it comes after
-	stacked bool // a stack or register block was seen
-	traced  bool // a stack was seen
-	allCPUs bool // backtraces of other CPUs belong to the report
-	idle    int  // lines since the last that can only be of a report
-	cut     bool // lines were dropped
+	start   int      // byte offset of the head line
+	end     int      // byte offset behind the last line taken
+	own     int      // lines that are the report itself: a panic that only follows from it comes after
+	stacked bool     // a stack or register block was seen
+	traced  bool     // a stack was seen
+	allCPUs bool     // backtraces of other CPUs belong to the report
+	earlier *segment // report of the same stall, held until this one is known
+	idle    int      // lines since the last that can only be of a report
+	cut     bool     // lines were dropped
+	title   string   // once asked for
 }
 
 // segmenter gathers reports from a stream of lines.
 // Shape: with caller ids one report per caller may be open, so that reports of
 // two CPUs do not mix; without them one at all.
 type segmenter struct {
-	open []*segment
-	done func(*segment)
+	open   []*segment
+	done   func(*segment)
+	recent recent
 }
 
 // line takes the next line. A head closes the report of its caller and opens
 // one, unless it only goes on about what is open already.
 func (g *segmenter) line(l Line) {
 	h := matchHead(l.Text)
+	var before *segment
 	for _, s := range g.open {
 		if h != nil && s.caller == l.Prefix.Caller {
-			if !s.continues(h, l.Text) {
-				g.close(s)
+			if s.repeats(&l) {
+				s.endOwn()
+			} else if !s.continues(h, l.Text) {
+				before = g.replace(s, h, l.Text)
 				break
 			}
 			h = nil
@@ -62,14 +71,22 @@ func (g *segmenter) line(l Line) {
 			g.close(s)
 		}
 	}
-	if h == nil {
-		return
+	if h != nil {
+		g.start(h, &l, before)
 	}
+	g.recent.add(l.Raw)
+}
+
+// start opens a report at its head line.
+func (g *segmenter) start(h *head, l *Line, earlier *segment) {
 	if len(g.open) == maxOpen {
 		g.close(g.open[0])
 	}
-	s := &segment{head: h, caller: l.Prefix.Caller, start: l.Off}
-	s.add(&l)
+	s := &segment{
+		head: h, caller: l.Prefix.Caller, time: l.Prefix.Time, stamped: l.Prefix.stamped(), start: l.Off,
+		before: g.recent.before(l), earlier: earlier,
+	}
+	s.add(l)
 	g.open = append(g.open, s)
 }
 
@@ -81,14 +98,20 @@ func (g *segmenter) flush() {
 }
 
 func (g *segmenter) close(s *segment) {
-	kept := g.open[:0]
-	for _, o := range g.open {
-		if o != s {
-			kept = append(kept, o)
+	g.drop(s)
+	if e := s.earlier; e != nil {
+		s.earlier = nil
+		if e.absorb(s) {
+			s = e
+		} else {
+			g.done(e)
 		}
 	}
-	g.open = kept
 	g.done(s)
+}
+
+func (g *segmenter) drop(s *segment) {
+	g.open = slices.DeleteFunc(g.open, func(o *segment) bool { return o == s })
 }
 
 // wants says whether a line belongs to the report. With caller ids only lines
@@ -98,12 +121,16 @@ func (s *segment) wants(l *Line) bool {
 }
 
 func (s *segment) add(l *Line) {
+	e := readLine(l.Text)
+	if s.stamped && !l.Prefix.stamped() && (e.kind == otherLine || e.kind == blankLine) {
+		s.idle++
+		return // what programs write to the same console
+	}
 	s.end = l.Off + len(l.Raw)
 	if len(s.entries) >= maxReport {
 		s.cut = true
 		return
 	}
-	e := readLine(l.Text)
 	switch {
 	case e.kind == startLine:
 		s.traced, s.stacked = true, true
@@ -130,9 +157,7 @@ func (s *segment) continues(h *head, text string) bool {
 	case f.class == Panic && !s.traced && !first.bare:
 		return true
 	case f.class == Panic && isConsequence(text):
-		if s.own == 0 {
-			s.own = len(s.entries)
-		}
+		s.endOwn()
 		return true
 	case f.class == Die && !s.stacked && text == s.entries[0].text:
 		return true // a fault inside the handling of the same fault

@@ -54,30 +54,33 @@ var blameless = []string{
 	"might_resched", "lockdep", "perf_trace", "lock_acquire", "lock_release", "lock_class", "mark_lock", "mark_held", "reacquire_held",
 	"validate_chain", "check_noncircular", "check_prev", "check_wait_context", "raw_spin_rq", "spin_lock", "spin_trylock", "spin_unlock", "raw_read_lock", "raw_write_lock",
 	"read_lock", "write_lock", "read_unlock", "write_unlock", "do_raw_", "spin_dump", "spin_bug", "rwlock_bug", "trace_hardirqs", "trace_softirqs", "hardirqs_",
-	"down_read", "down_write", "down_trylock", "up_read", "up_write", "^down$", "^up$", "mutex_lock", "mutex_trylock", "mutex_unlock",
-	"mutex_remove_waiter", "osq_lock", "osq_unlock", "rt_mutex", "ww_mutex", "rcu_read_", "rcu_lock", "rwsem_", "percpu_rwsem", "local_bh_", "__local_bh", "preempt_count", "check_preemption_disabled",
+	"^down_read", "^down_write", "^__down_", "^percpu_down_", "down_trylock", "^up_read", "^up_write", "^__up_", "^percpu_up_", "^down$", "^up$", "mutex_lock", "mutex_trylock", "mutex_unlock",
+	"mutex_remove_waiter", "osq_lock", "osq_unlock", "rt_mutex", "ww_mutex", "rcu_read_", "rcu_lock", "rwsem_", "percpu_rwsem", "preempt_count", "check_preemption_disabled",
 
 	// Strings and memory.
 	"memcpy", "memcmp", "memset", "memchr", "memmove", "memscan", "^strcmp$", "strncmp", "strcasecmp", "strcpy", "strlcpy", "strncpy", "strscpy",
 	"strlen", "strnlen", "strstr", "strnstr", "strchr", "strim", "strlcat", "copy_to_user", "copy_from_user", "copy_user", "_copy_to", "_copy_from", "put_user", "get_user", "clear_user",
 	"^string$", "^string_nocheck$", "^pointer$", "format_decode", "snprintf", "scnprintf", "^sprintf$", "kasprintf", "kvasprintf", "vprintk", "printk", "seq_printf",
-	"^dev_info", "^dev_notice", "^dev_warn", "^dev_err", "_dev_info", "_dev_err", "_dev_warn", "find_first_bit", "_find_next", "find_next_bit", "crc32", "crc16", "^crc", "crc_itu", "logic_in", "logic_out",
+	"^dev_info", "^dev_notice", "^dev_warn", "^dev_err", "_dev_info", "_dev_err", "_dev_warn", "find_first_bit", "_find_next", "find_next_bit", "crc32", "crc16", "^crc", "crc_itu", "logic_in", "logic_out", "readb$", "readw$", "readl$", "readq$", "writeb$", "writew$", "writel$", "writeq$",
 
 	// Lists, reference counts, bit operations.
-	"list_add", "list_del", "list_replace", "list_move", "list_splice", "list_empty", "hlist_", "refcount", "kref_", "ref_get", "ref_put", "^atomic_", "^atomic64_",
-	"rht_bucket", "rht_ptr", "rhashtable", "ref_tracker", "^dput$", "^fast_dput$", "^iput$", "_atomic_dec_and_lock", "rb_insert", "rb_erase", "rb_next", "rb_prev", "rb_first", "test_bit", "set_bit", "clear_bit", "test_and_", "arch_test", "arch_static", "instrument_", "__read_once", "read_once", "write_once",
+	"list_add", "list_del", "list_replace", "list_move", "list_splice", "list_empty", "hlist_", "refcount", "kref_", "percpu_ref_get", "percpu_ref_put", "^atomic_", "^atomic64_",
+	"ref_tracker", "^dput$", "^fast_dput$", "^iput$", "_atomic_dec_and_lock", "rb_insert", "rb_erase", "rb_next", "rb_prev", "rb_first", "test_bit", "set_bit", "clear_bit", "test_and_", "arch_test", "arch_static", "instrument_", "__read_once", "read_once", "write_once",
 
 	// Memory allocation.
-	"^kfree$", "^kvfree", "__kmalloc", "kmalloc", "kcalloc", "^kzalloc", "^kcalloc", "^kvmalloc", "kmem_cache", "slab_", "^__slab", "^___slab", "alloc_page", "alloc_pages", "alloc_slab", "new_slab", "get_page_from_freelist", "post_alloc_hook", "prep_new_page",
-	"page_owner", "free_unref_page", "free_pcp", "free_pages", "^__free_", "page_pool_", "bad_page", "alloc_skb", "kfree_skb", "^vmalloc", "__vmalloc", "^vfree$", "^krealloc", "^kmemdup", "^kstrdup", "__do_kmalloc", "__do_krealloc", "kmemleak", "stack_depot", "kvrealloc", "folio_unlock", "^unlock_page", "^lock_page", "print_tainted", "compound_head", "skb_push", "skb_pull", "skb_put", "ida_free", "folio_alloc", "alloc_folio",
+	"^kfree$", "^kvfree", "kmalloc", "kzalloc", "kcalloc", "vzalloc", "vcalloc", "krealloc", "^kvmalloc", "kmem_cache", "slab_", "^__slab", "^___slab", "alloc_page", "alloc_pages", "alloc_slab", "new_slab", "get_page_from_freelist", "post_alloc_hook", "prep_new_page",
+	"page_owner", "free_unref_page", "free_pcp", "free_pages", "__free_pages", "__free_one_page", "__free_slab", "free_one_page", "page_pool_", "bad_page", "alloc_skb", "^vmalloc", "__vmalloc", "^vfree$", "^kmemdup", "^kstrdup", "kmemleak", "stack_depot", "kvrealloc", "folio_unlock", "^unlock_page", "^lock_page", "print_tainted", "compound_head", "skb_push", "skb_pull", "skb_put", "ida_free", "folio_alloc", "alloc_folio",
+
+	// Page cache, for whoever asked for the page.
+	"__filemap_get_folio", "find_or_create_page", "do_read_cache_folio", "read_cache_page", "pagecache_get_page", "grab_cache_page_write_begin",
 
 	// Waiting, timers, work.
-	"^schedule$", "del_timer", "timer_delete", "timer_shutdown", "try_to_del_timer", "^flush_work$", "^__flush_work", "cancel_work", "cancel_delayed", "__cancel_work", "try_to_grab_pending", "drain_workqueue", "destroy_workqueue", "finish_wait", "wait_for_completion",
-	"^complete$", "kthread_stop", "^kthread_", "io_schedule", "add_wait_queue", "init_timer", "init_work", "__init_work", "start_flush_work", "__mod_timer", "mod_timer", "add_timer",
+	"^schedule$", "del_timer", "timer_delete", "timer_shutdown", "try_to_del_timer", "^flush_work$", "^__flush_work", "cancel_work", "cancel_delayed", "__cancel_work", "try_to_grab_pending", "wait_for_completion",
+	"^complete$", "kthread_stop", "io_schedule", "init_timer", "init_work", "__init_work", "start_flush_work", "__mod_timer", "mod_timer", "add_timer",
 
 	// Device model.
-	"kobject_", "add_uevent_var", "get_device", "put_device", "device_add", "device_del", "device_unregister", "device_destroy", "device_release", "device_initial_probe",
-	"devres_", "release_nodes", "hwrng_unregister", "i2c_del_adapter", "__unregister_client", "device_for_each_child", "rollback_registered", "unregister_netdev", "sysfs_", "device_remove", "tty_unregister_device",
+	"kobject_", "add_uevent_var", "get_device_parent", "^get_device$", "put_device", "device_add", "device_del", "device_unregister", "device_destroy", "device_release", "device_initial_probe",
+	"devres_", "release_nodes", "hwrng_unregister", "i2c_del_adapter", "__unregister_client", "device_for_each_child", "rollback_registered", "unregister_netdev", "sysfs_remove", "device_remove", "tty_unregister_device",
 	"dummy_urb", "usb_kill", "usb_control_msg", "usb_hcd", "usb_submit_urb", "usb_start_wait_urb", "cdev_device",
 
 	// Exception entry and indirect calls.

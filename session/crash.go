@@ -36,7 +36,7 @@ const (
 // signal is how the crash is shown to a gdb that has no breakpoint there.
 func (c *Crash) signal() uint8 {
 	switch c.Report.Class {
-	case oops.Panic:
+	case oops.Panic, oops.BUG:
 		return sigAbort
 	case oops.Die:
 		return sigFault

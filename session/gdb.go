@@ -13,21 +13,30 @@ import (
 	"ktrap/session/vm"
 )
 
-// gdbClient is one gdb on ktrap's port. To gdb, ktrap is a stub; a request that
-// ktrap does not know goes through to QEMU byte for byte.
+// gdbClient is one gdb on ktrap's port. To gdb, ktrap is a stub whose threads
+// are the guest's tasks; a request that ktrap does not know goes through to QEMU
+// byte for byte. Its packets are handled one after the other on its reader's
+// goroutine, stops are told by a goroutine of their own.
 type gdbClient struct {
-	s       *Session
-	owner   machine.Owner // of its breakpoints
-	server  *rsp.Server
-	replied chan struct{} // one slot: the reply that its reader waits for was sent
+	s      *Session
+	owner  machine.Owner // of its breakpoints
+	server *rsp.Server
 
 	// Owned by the loop.
-	waits  bool         // gdb has resumed the guest and waits for a stop reply
-	owes   bool         // the reply to its last packet comes later
-	gaveUp bool         // it was dropped
-	early  bool         // gdb's last message was an interrupt, before it resumed anything
-	thread rsp.ThreadID // gdb's Hg: what its g and m mean; QEMU has only one
-	runs   rsp.ThreadID // gdb's Hc: what a bare s steps
+	waits   bool   // gdb has resumed the guest and waits for a stop reply
+	gaveUp  bool   // it was dropped
+	early   bool   // gdb's last message was an interrupt, before it resumed anything
+	extends bool   // it said `target extended-remote`: a detach does not end the talk
+	thread  int    // gdb's Hg: what its g and m mean
+	steps   int    // gdb's Hc: what a bare s steps
+	at      place  // the thread that it was told has stopped
+	saw     uint64 // number of the stop it was last told of
+	byCPU   bool   // its threads are CPUs
+	listed  uint64 // number of the stop in which it last read the list of threads
+
+	// Owned by the reader.
+	sliced    []byte // the object that gdb reads in slices
+	slicedKey string
 }
 
 // talkGDB serves one gdb until it leaves. gdb expects a stub to stand when it
@@ -45,9 +54,12 @@ func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 	if _, err := s.Wait(ctx); err != nil {
 		return
 	}
+	_ = s.Do(ctx, func(ctx context.Context, v *Stopped) error { // if another client is quicker, gdb is told at its ?
+		_, err := v.stopReply(ctx, g)
+		return err
+	})
 	_ = s.call(func() {
 		s.gdbs[g] = struct{}{}
-		g.thread = s.stopped.Reply.Thread
 		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " connected; `monitor ktrap report` shows a crash again there"})
 	})
 	defer g.gone(ctx)
@@ -62,7 +74,7 @@ func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 }
 
 func (s *Session) newGDB(conn net.Conn, n int) *gdbClient {
-	g := &gdbClient{s: s, owner: machine.Owner(fmt.Sprintf("gdb%d", n)), replied: make(chan struct{}, 1)}
+	g := &gdbClient{s: s, owner: machine.Owner(fmt.Sprintf("gdb%d", n))}
 	g.server = rsp.NewServer(conn, &rsp.ServerOptions{Log: s.log.With("c", "rsp", "client", string(g.owner))})
 	return g
 }
@@ -70,28 +82,36 @@ func (s *Session) newGDB(conn net.Conn, n int) *gdbClient {
 // take handles one message, its reply included, and reports whether gdb stays.
 // A client that asks without reading its replies waits here, in its own goroutine.
 func (g *gdbClient) take(ctx context.Context, m rsp.Message) bool {
-	leave, later := false, false
-	lost := g.s.call(func() {
-		if m.Kind == rsp.Interrupt {
-			g.interrupt()
-			return
-		}
-		leave = g.packet(ctx, m.Body)
-		later = g.owes
-	})
-	if lost != nil || leave {
+	if m.Kind == rsp.Interrupt {
+		return g.s.call(g.interrupt) == nil
+	}
+	var now moment
+	if g.s.call(func() { now = g.moment() }) != nil {
 		return false
 	}
-	if !later {
-		return true
+	leave := g.packet(ctx, string(m.Body), &now)
+	return !leave && ctx.Err() == nil
+}
+
+// moment is what a packet is about, as the loop has it when the packet comes.
+type moment struct {
+	runs   bool // the guest does, resumed by another client
+	early  bool // an interrupt came just before the packet
+	thread int
+	steps  int
+	at     place // holds while the guest stands where gdb was told it does
+	stale  bool  // it does not
+	byCPU  bool
+}
+
+// moment is for the loop's goroutine.
+func (g *gdbClient) moment() moment {
+	now := moment{
+		runs: g.s.machine.Runs(), early: g.early, thread: g.thread, steps: g.steps, at: g.at,
+		stale: g.saw != g.s.stopCount, byCPU: g.byCPU,
 	}
-	select {
-	case <-g.replied:
-		return true
-	case <-ctx.Done():
-	case <-g.s.done:
-	}
-	return false
+	g.early = false
+	return now
 }
 
 // interrupt is gdb's Ctrl-C. gdb sends the byte before its resume if the key
@@ -133,15 +153,13 @@ func (g *gdbClient) gone(ctx context.Context) {
 // send is for the loop's goroutine, which it never holds up.
 func (g *gdbClient) send(body []byte) { g.noteSent(g.server.Send(body)) }
 
-// reply sends what a packet was answered with later.
+// reply answers a packet from the reader's goroutine.
 func (g *gdbClient) reply(body []byte) {
-	g.send(body)
-	g.owes = false
-	g.replied <- struct{}{} // its reader takes one for each packet
+	_ = g.s.call(func() { g.send(body) }) // after the loop's end gdb is cut off
 }
 
-// print shows text in gdb's console; gdb takes it only while it waits. What
-// comes from the guest must not move the cursor of a terminal.
+// print shows text in gdb's console, on the loop's goroutine; gdb takes it only
+// while it waits. What comes from the guest must not move the cursor of a terminal.
 func (g *gdbClient) print(text string) {
 	g.noteSent(g.server.SendOutput([]byte(vm.Printable([]byte(text)))))
 }
@@ -160,77 +178,50 @@ func (g *gdbClient) noteSent(err error) {
 	g.s.log.Debug("write to gdb", "client", string(g.owner), "err", err)
 }
 
-// tell gives gdb the stop it waits for, the decoded crash before it.
-func (g *gdbClient) tell(stop Stop) {
-	if !g.waits {
-		return
-	}
-	g.waits = false
-	if stop.Lost {
-		g.print("ktrap: the connection to QEMU is gone\n")
-		g.send([]byte("X09"))
-		return
-	}
-	reply := stop.Reply
-	if stop.Err != nil {
-		g.print(fmt.Sprintf("ktrap: %v\n", stop.Err))
-	}
-	if stop.Crash != nil {
-		g.print(stop.Crash.Summary())
-		if !g.s.machine.Points.Owned(stop.PC, g.owner) {
-			reply.Signal = stop.Crash.signal()
-		}
-	}
-	g.thread = reply.Thread
-	g.send(reply.Append(nil))
-}
-
-// packet handles one packet on the loop. leave says that gdb is done.
-func (g *gdbClient) packet(ctx context.Context, body []byte) (leave bool) {
-	p := string(body)
-	early := g.early
-	g.early = false
+// packet handles one packet. leave says that gdb is done.
+func (g *gdbClient) packet(ctx context.Context, p string, now *moment) (leave bool) {
 	switch {
-	case g.s.machine.Runs() && !isLocal(p):
-		g.send([]byte("E.the guest runs: another client has resumed it"))
-	case strings.HasPrefix(p, "qSupported"):
-		g.send(g.supported())
-	case p == "vCont?":
-		g.send([]byte("vCont;c;C;s;S"))
-	case p == "?":
-		g.status()
-	case strings.HasPrefix(p, "vCont;"), p != "" && strings.ContainsRune("csCS", rune(p[0])):
-		g.resume(p, early)
+	case p == "":
+		g.reply(nil)
+	case now.runs && p[0] == 'm':
+		g.reply([]byte("E0e")) // gdb 13 takes no text here
+	case now.runs && !isLocal(p):
+		g.reply([]byte("E.the guest runs: another client has resumed it"))
+	case p == "bs" || p == "bc":
+		g.reverse(p)
+	case strings.HasPrefix(p, "vCont;"), strings.ContainsRune("csCS", rune(p[0])):
+		g.resume(ctx, p, now)
 	case strings.HasPrefix(p, "Hg"), strings.HasPrefix(p, "Hc"):
 		g.selectThread(p)
 	case len(p) > 2 && (p[0] == 'Z' || p[0] == 'z'):
 		g.breakpoint(ctx, p)
-	case strings.HasPrefix(p, "Qqemu."), strings.HasPrefix(p, "qqemu."):
-		g.send(qemuMode(p))
-	case p == "qOffsets":
-		g.send(g.offsets())
-	case strings.HasPrefix(p, execFile):
-		g.send(g.execFile(p))
+	case strings.ContainsRune("gGpP", rune(p[0])):
+		g.registers(ctx, p, now)
+	case strings.ContainsRune("mMX", rune(p[0])):
+		g.memory(ctx, p, now)
 	case strings.HasPrefix(p, "qRcmd,"):
-		g.monitor(ctx, p)
+		g.monitor(ctx, p, now)
 	case p == "D" || strings.HasPrefix(p, "D;"):
-		g.detach(ctx)
-		return true
+		return g.detach(ctx)
 	case p == "k" || strings.HasPrefix(p, "vKill"):
 		// QEMU would exit, and every other client with it: leaving is enough
 		if p != "k" {
-			g.send([]byte("OK"))
+			g.reply([]byte("OK"))
 		}
 		return true
-	case p == "bs" || p == "bc":
-		g.reverse(body)
 	default:
-		g.forward(body)
+		g.query(ctx, p, now)
 	}
 	return false
 }
 
 // isLocal reports whether a packet is answered without a standing guest.
 func isLocal(p string) bool {
-	return p == "vCont?" || strings.HasPrefix(p, "qSupported") || strings.HasPrefix(p, "D") || p == "k"
+	return p == "vCont?" || strings.HasPrefix(p, "qSupported") || strings.HasPrefix(p, "D") || p == "k" || isResume(p)
+}
+
+// isResume reports whether a packet lets the guest run: whoever sends it while
+// the guest runs waits for it with the others.
+func isResume(p string) bool {
+	return strings.HasPrefix(p, "vCont;") || p != "" && strings.ContainsRune("csCS", rune(p[0]))
 }

@@ -94,7 +94,7 @@ func crashesUnder(ctx context.Context, t *testing.T, gdb *gdb, g *guest.Guest) {
 		gdb.want(t, "continue", "BUG: unable to handle kernel NULL pointer dereference in inner_deref",
 			"crashme.c:", "received signal SIGSEGV")
 	})
-	gdb.want(t, "bt", "oops_end", "page_fault_oops")
+	gdb.want(t, "bt", "inner_deref", "vfs_write")
 	gdb.want(t, "monitor ktrap report", "inner_deref")
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -59,7 +60,7 @@ func TestAGDBThatDiesInAStepThatNeverEndsDoesNotHoldTheSession(t *testing.T) {
 		}
 		events, done := s.Subscribe()
 		defer done()
-		if err := c.Resume([]byte("vCont;s:p1.1")); err != nil {
+		if err := c.Resume(fmt.Appendf(nil, "vCont;s:%v", c.Features().Stop.Thread)); err != nil {
 			t.Fatal(err)
 		}
 		conn.Close()
@@ -169,7 +170,7 @@ func TestAGDBThatAsksAheadIsAnsweredInOrder(t *testing.T) {
 		}
 		defer conn.Close()
 		var wire []byte
-		want := []string{"OK", "QCp01.01", "E22", "OK", "OK", "1"}
+		want := []string{"OK", "QC1312d00", "E22", "OK", "OK", "1"}
 		for _, body := range []string{"Z0,1000,1", "qC", "z0,2000,1", "qRcmd,00", "z0,1000,1", "qAttached"} {
 			wire = rsp.AppendPacket(wire, []byte(body))
 		}

@@ -2,10 +2,8 @@ package session
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -14,15 +12,56 @@ import (
 	"ktrap/symbols/addr"
 )
 
+// query answers what is neither about registers, memory and breakpoints nor
+// lets the guest run.
+func (g *gdbClient) query(ctx context.Context, p string, now *moment) {
+	object, xfer := strings.CutPrefix(p, "qXfer:")
+	switch {
+	case strings.HasPrefix(p, "qSupported"):
+		g.reply(g.supported())
+	case p == "vCont?":
+		g.reply([]byte("vCont;c;C;s;S"))
+	case p == "!":
+		_ = g.s.call(func() { g.extends = true }) // the reply fails as well
+		g.reply([]byte("OK"))
+	case p == "?":
+		g.status(ctx)
+	case p == "qC":
+		g.reply(fmt.Appendf(nil, "QC%x", now.at.id))
+	case p == "qAttached" || strings.HasPrefix(p, "qAttached:"):
+		g.reply([]byte("1")) // so that quit detaches
+	case strings.HasPrefix(p, "T"):
+		g.alive(ctx, p, now)
+	case p == "qfThreadInfo":
+		g.threadIDs(ctx, now)
+	case p == "qsThreadInfo":
+		g.reply([]byte("l"))
+	case strings.HasPrefix(p, "qThreadExtraInfo,"):
+		g.extraInfo(ctx, p, now)
+	case strings.HasPrefix(p, "vAttach;"), strings.HasPrefix(p, "vRun"), strings.HasPrefix(p, "R"):
+		g.reply([]byte("E.ktrap serves one running guest: connect again instead"))
+	case strings.HasPrefix(p, "Qqemu."), strings.HasPrefix(p, "qqemu."):
+		g.reply(qemuMode(p))
+	case p == "qOffsets":
+		g.reply(g.offsets())
+	case xfer && g.object(ctx, object, now):
+	default:
+		g.forward([]byte(p))
+	}
+}
+
+// packetSize is the largest packet between gdb and ktrap: gdb reads memory in
+// pieces of half of it.
+const packetSize = 0x20000
+
 // supported is ktrap's answer to qSupported: what QEMU can, minus what ktrap
 // does not carry. Neither swbreak nor hwbreak is offered: gdb would resume
-// silently from a trap that it did not set.
+// silently from a trap that it did not set. Nor is multiprocess, with which every
+// task would be called 1.PID.
 func (g *gdbClient) supported() []byte {
 	f := g.s.client.Features()
-	out := fmt.Sprintf("PacketSize=%x;qXfer:features:read+;qXfer:exec-file:read+;vContSupported+;QStartNoAckMode+", f.PacketSize)
-	if f.Multiprocess {
-		out += ";multiprocess+"
-	}
+	out := fmt.Sprintf("PacketSize=%x;vContSupported+;QStartNoAckMode+;qXfer:features:read+;qXfer:exec-file:read+;"+
+		"qXfer:threads:read+;qXfer:libraries:read+", packetSize)
 	if f.ReverseStep {
 		out += ";ReverseStep+"
 	}
@@ -32,23 +71,20 @@ func (g *gdbClient) supported() []byte {
 	return []byte(out)
 }
 
-// forward sends a request on to QEMU in the name of gdb's selected thread and
-// its reply back.
-func (g *gdbClient) forward(body []byte) {
-	g.owes = true
-	g.s.client.Go(g.thread, body, func(reply []byte, err error) {
-		g.s.tasks.Go(func() {
-			_ = g.s.call(func() {
-				if err == nil && changesGuest(body) {
-					g.s.Target.Invalidate()
-				}
-				if err == nil && movesPC(body) {
-					g.s.machine.Forget()
-				}
-				g.reply(g.s.kvm.showReply(body, errorReply(reply, err)))
-			})
-		})
-	})
+// forward sends a request on to QEMU and its reply back.
+func (g *gdbClient) forward(body []byte) { g.reply(g.ask(rsp.AnyThread, body)) }
+
+// ask sends a request of gdb's to QEMU, in the name of a CPU, and gives what
+// gdb is to get.
+func (g *gdbClient) ask(cpu rsp.ThreadID, body []byte) []byte {
+	reply, err := g.s.client.Do(g.s.workCtx, cpu, body)
+	if err == nil && changesGuest(body) {
+		g.s.Target.Invalidate()
+	}
+	if err == nil && movesPC(body) {
+		_ = g.s.call(func() { g.s.machine.Forget() }) // after the loop's end nobody resumes
+	}
+	return errorReply(reply, err)
 }
 
 // changesGuest reports whether a packet changes what was read of the stop.
@@ -78,12 +114,16 @@ func errorReply(reply []byte, err error) []byte {
 
 // status answers ? with the thread of the last stop. QEMU must not see the
 // question: it takes it for a new debugger and drops every breakpoint.
-func (g *gdbClient) status() {
-	if st := g.s.stopped.Reply; st.Kind == rsp.Stopped && st.Thread != rsp.AnyThread {
-		g.send(rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap, Thread: st.Thread}.Append(nil))
-		return
+func (g *gdbClient) status(ctx context.Context) {
+	var reply []byte
+	err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+		reply, err = v.stopReply(ctx, g)
+		return err
+	})
+	if err != nil {
+		reply = errorReply(nil, err)
 	}
-	g.send(g.s.client.Features().Stop.Append(nil))
+	g.reply(reply)
 }
 
 // offsets answers qOffsets with where KASLR has put the kernel, so that gdb
@@ -101,127 +141,20 @@ func (g *gdbClient) offsets() []byte {
 	return fmt.Appendf(nil, "TextSeg=%016x", uint64(text))
 }
 
-const execFile = "qXfer:exec-file:read:"
-
-// execFile answers a gdb without a file with the path of vmlinux, which gdb
-// then loads from its own host. This needs vFile to stay unsupported.
-func (g *gdbClient) execFile(p string) []byte {
-	w := g.s.world.Load()
-	if w == nil {
-		return []byte("E01")
-	}
-	path, err := filepath.Abs(w.Symbols.Vmlinux().Path())
-	if err != nil {
-		return []byte("E01")
-	}
-	_, window, _ := strings.Cut(strings.TrimPrefix(p, execFile), ":")
-	return slice([]byte(path), window)
-}
-
-// slice cuts OFFSET,LENGTH out of an object, as qXfer replies do.
-func slice(object []byte, window string) []byte {
-	var off, n int
-	if _, err := fmt.Sscanf(window, "%x,%x", &off, &n); err != nil || off < 0 || n < 0 {
-		return []byte("E01")
-	}
-	object = object[min(off, len(object)):]
-	if len(object) <= n {
-		return append([]byte("l"), object...)
-	}
-	return append([]byte("m"), object[:n]...)
-}
-
-const sigTrap = 5
-
-// selectThread keeps gdb's Hg and Hc: the client sets QEMU's before each request.
-func (g *gdbClient) selectThread(p string) {
-	t, err := rsp.ParseThreadID(p[2:])
-	if err != nil {
-		g.send([]byte("E01"))
-		return
-	}
-	if t.TID <= 0 { // any or all: the one that stopped
-		t = g.s.stopped.Reply.Thread
-	}
-	if p[1] == 'g' {
-		g.thread = t
-	} else {
-		g.runs = t
-	}
-	g.send([]byte("OK"))
-}
-
-// resume handles vCont and the older c, s, C and S. interrupted says that a
-// Ctrl-C overtook it.
-func (g *gdbClient) resume(p string, interrupted bool) {
-	r, err := parseResume(p, g.runs, g.thread)
-	if err != nil {
-		g.send([]byte("E01"))
-		return
-	}
-	g.waits = true
-	g.s.step(r)
-	if interrupted {
-		g.s.step(machine.Interrupt{})
-	}
-}
-
-// parseResume reads a resume packet and drops its signals: they come back from
-// gdb after a stop that ktrap showed as a signal, and mean nothing to a CPU.
-func parseResume(p string, runs, selected rsp.ThreadID) (machine.Resume, error) {
-	if !strings.HasPrefix(p, "vCont;") {
-		action := strings.ToLower(p[:1])
-		p = "vCont;" + action
-		if action == "s" {
-			if runs.TID <= 0 {
-				runs = selected
-			}
-			p = fmt.Sprintf("vCont;s:%v", runs)
-		}
-	}
-	var r machine.Resume
-	packet := []string{"vCont"}
-	for action := range strings.SplitSeq(strings.TrimPrefix(p, "vCont;"), ";") {
-		verb, thread, named := strings.Cut(action, ":")
-		if verb == "" || !strings.ContainsRune("cCsS", rune(verb[0])) {
-			return r, fmt.Errorf("parse resume %q: unknown action", p)
-		}
-		word := strings.ToLower(verb[:1])
-		steps := word == "s"
-		r.Steps = r.Steps || steps
-		if named {
-			t, err := rsp.ParseThreadID(thread)
-			if err != nil {
-				return r, fmt.Errorf("parse resume %q: %w", p, err)
-			}
-			word += ":" + thread
-			if steps && t.TID > 0 {
-				r.Only = append(r.Only, t)
-			}
-		}
-		packet = append(packet, word)
-	}
-	r.Packet = []byte(strings.Join(packet, ";"))
-	return r, nil
-}
-
 // breakpoint handles Z and z: one breakpoint in QEMU serves every owner.
 func (g *gdbClient) breakpoint(ctx context.Context, p string) {
 	point, err := parsePoint(p)
 	if err != nil {
-		g.send([]byte("E22"))
+		g.reply([]byte("E22"))
 		return
 	}
-	g.owes = true
-	g.s.tasks.Go(func() {
-		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
-			if p[0] == 'Z' {
-				return v.Insert(ctx, point, g.owner)
-			}
-			return v.Remove(ctx, point, g.owner)
-		})
-		_ = g.s.call(func() { g.reply(g.breakpointReply(err)) })
+	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+		if p[0] == 'Z' {
+			return v.Insert(ctx, point, g.owner)
+		}
+		return v.Remove(ctx, point, g.owner)
 	})
+	g.reply(g.breakpointReply(err))
 }
 
 // breakpointReply says how it went. gdb shows no text of such an error, so it
@@ -231,7 +164,7 @@ func (g *gdbClient) breakpointReply(err error) []byte {
 		return []byte("OK")
 	}
 	if _, said := errors.AsType[*rsp.Error](err); !said {
-		g.s.publish(Event{Kind: Note, Text: fmt.Sprintf("%s: %v", g.owner, err), Err: err})
+		g.s.emit(Event{Kind: Note, Text: fmt.Sprintf("%s: %v", g.owner, err), Err: err})
 		return []byte("E22")
 	}
 	return errorReply(nil, err)
@@ -254,73 +187,22 @@ func parsePoint(p string) (machine.Point, error) {
 	return machine.Point{Kind: machine.Kind(parts[0][0] - '0'), Addr: addr.Addr(a), Size: int(size)}, nil
 }
 
-// monitor runs `monitor ktrap ...` here and everything else in QEMU.
-func (g *gdbClient) monitor(ctx context.Context, p string) {
-	raw, err := hex.DecodeString(strings.TrimPrefix(p, "qRcmd,"))
-	if err != nil {
-		g.send([]byte("E01"))
-		return
-	}
-	command := strings.TrimSpace(string(raw))
-	g.owes = true
-	g.s.tasks.Go(func() {
-		var out string
-		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
-			if own, ok := strings.CutPrefix(command, "ktrap"); ok {
-				out = v.ownMonitor(ctx, strings.TrimSpace(own))
-				return nil
-			}
-			out, err = v.Monitor(ctx, command)
-			return err
-		})
-		if err != nil {
-			out += fmt.Sprintf("ktrap: monitor %s: %v\n", command, err)
-		}
-		_ = g.s.call(func() {
-			if out != "" {
-				g.print(shorten(out))
-			}
-			g.reply([]byte("OK"))
-		})
-	})
-}
-
-// longestOutput is how much of a monitor command's output gdb is shown. It takes
-// twice as much on the wire.
-const longestOutput = 16 << 20
-
-func shorten(out string) string {
-	if len(out) <= longestOutput {
-		return out
-	}
-	return fmt.Sprintf("%s\n... and %d bytes more\n", out[:longestOutput], len(out)-longestOutput)
-}
-
 // detach lets gdb go: its breakpoints leave the guest, and the guest runs on
-// unless it stands at a crash, which stays for the next client.
-func (g *gdbClient) detach(ctx context.Context) {
-	g.send([]byte("OK"))
-	crashed := g.s.stopped.Crash != nil
-	g.s.tasks.Go(func() {
-		if err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.removeOwner(ctx, g.owner) }); err != nil {
-			g.s.log.Debug("detach", "client", string(g.owner), "err", err)
-			return
-		}
-		if !crashed {
-			_ = g.s.Continue(ctx) // it may run already, resumed by another client
-		}
-	})
-}
-
-// reverse guards QEMU, which aborts on reverse execution outside of a replay.
-func (g *gdbClient) reverse(body []byte) {
-	f := g.s.client.Features()
-	if body[1] == 's' && f.ReverseStep || body[1] == 'c' && f.ReverseContinue {
-		g.waits = true
-		g.s.step(machine.Resume{Packet: body, Steps: true})
-		return
+// unless it stands at a crash, which stays for the next client. leave says that the
+// talk is over.
+func (g *gdbClient) detach(ctx context.Context) (leave bool) {
+	g.reply([]byte("OK"))
+	crashed := g.s.AtCrash()
+	var extended bool
+	_ = g.s.call(func() { extended = g.extends })
+	if err := g.s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error { return v.removeOwner(ctx, g.owner) }); err != nil {
+		g.s.log.Debug("detach", "client", string(g.owner), "err", err)
+		return true
 	}
-	g.send([]byte("E.reverse execution needs QEMU in replay mode (-icount rr=replay)"))
+	if !crashed {
+		_ = g.s.Continue(ctx) // it may run already, resumed by another client
+	}
+	return !extended
 }
 
 // qemuMode answers the queries and settings of QEMU's own that hold for the

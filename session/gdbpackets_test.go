@@ -3,26 +3,55 @@ package session
 import (
 	"fmt"
 	"testing"
-
-	"ktrap/rsp"
 )
 
 func TestResumePacketsOfGDB(t *testing.T) {
-	cpu1, cpu2 := rsp.ThreadID{PID: 1, TID: 1}, rsp.ThreadID{PID: 1, TID: 2}
 	for p, want := range map[string]string{
-		"vCont;c:p1.-1":          "vCont;c:p1.-1 false []",
-		"vCont;C06:p1.2;c:p1.-1": "vCont;c:p1.2;c:p1.-1 false []",
-		"vCont;s:p1.1;c:p1.-1":   "vCont;s:p1.1;c:p1.-1 true [p1.1]",
-		"vCont;s:p1.1;c:p1.2":    "vCont;s:p1.1;c:p1.2 true [p1.1]", // continued is not stepped
-		"c":                      "vCont;c false []",
-		"C05":                    "vCont;c false []",
-		"s":                      "vCont;s:p1.2 true [p1.2]",
-		"vCont;t":                "error",
-		"vCont;":                 "error",
-		"vCont;s:zz":             "error",
+		"vCont;c":            "[{false 0}]",
+		"vCont;c:-1":         "[{false 0}]",
+		"vCont;c:p1.-1":      "[{false 0}]",
+		"vCont;C06:2;c:-1":   "[{false 2} {false 0}]",
+		"vCont;s:16a;c":      "[{true 362} {false 0}]",
+		"vCont;S05:16a;c:-1": "[{true 362} {false 0}]",
+		"vCont;s:1;c:2":      "[{true 1} {false 2}]", // continued is not stepped
+		"vCont;s":            "[{true 0}]",
+		"c":                  "[{false 0}]",
+		"C05":                "[{false 0}]",
+		"s":                  "[{true 7}]",
+		"S05":                "[{true 7}]",
+		"vCont;t":            "error",
+		"vCont;":             "error",
+		"vCont;s:zz":         "error",
 	} {
-		r, err := parseResume(p, cpu2, cpu1)
-		got := fmt.Sprintf("%s %v %v", r.Packet, r.Steps, r.Only)
+		actions, err := parseResume(p, 7, 8)
+		got := fmt.Sprint(actions)
+		if err != nil {
+			got = "error"
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", p, got, want)
+		}
+	}
+	if got, _ := parseResume("s", 0, 8); fmt.Sprint(got) != "[{true 8}]" {
+		t.Errorf("without Hc: %v", got)
+	}
+}
+
+func TestWritesOfGDB(t *testing.T) {
+	for p, want := range map[string]string{
+		"M1000,2:0aff":              "0x1000 [10 255]",
+		"Xffffffff81000000,2:a#":    "0xffffffff81000000 [97 35]",
+		"X0,0:":                     "0x0 []",
+		"M1000,2:0a":                "error",
+		"M1000,1:0":                 "error",
+		"M1000:00":                  "error",
+		"M1000,1":                   "error",
+		"Mx,1:00":                   "error",
+		"M10000000000000000,1:00":   "error",
+		"M1000,ffffffffffffffff:00": "error",
+	} {
+		a, data, err := parseWrite(p)
+		got := fmt.Sprintf("%#x %v", uint64(a), data)
 		if err != nil {
 			got = "error"
 		}

@@ -150,6 +150,7 @@ func (s *Session) announce(st machine.Stop) {
 	stop := Stop{Stop: st}
 	stop.Crash, _ = st.Report.(*Crash)
 	s.stopped = stop
+	s.stopCount++
 	for c := range s.stops {
 		c <- stop // buffered
 	}

@@ -2,12 +2,52 @@ package session
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
 	"ktrap/session/kernel"
 	"ktrap/session/report"
 )
+
+// monitor runs `monitor ktrap ...` here and everything else in QEMU.
+func (g *gdbClient) monitor(ctx context.Context, p string, _ *moment) {
+	raw, err := hex.DecodeString(strings.TrimPrefix(p, "qRcmd,"))
+	if err != nil {
+		g.reply([]byte("E01"))
+		return
+	}
+	command := strings.TrimSpace(string(raw))
+	var out string
+	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+		if own, ok := strings.CutPrefix(command, "ktrap"); ok {
+			out = v.ownMonitor(ctx, strings.TrimSpace(own))
+			return nil
+		}
+		out, err = v.Monitor(ctx, command)
+		return err
+	})
+	if err != nil {
+		out += fmt.Sprintf("ktrap: monitor %s: %v\n", command, err)
+	}
+	_ = g.s.call(func() { // after the loop's end gdb is cut off
+		if out != "" {
+			g.print(shorten(out))
+		}
+		g.send([]byte("OK"))
+	})
+}
+
+// longestOutput is how much of a monitor command's output gdb is shown. It takes
+// twice as much on the wire.
+const longestOutput = 16 << 20
+
+func shorten(out string) string {
+	if len(out) <= longestOutput {
+		return out
+	}
+	return fmt.Sprintf("%s\n... and %d bytes more\n", out[:longestOutput], len(out)-longestOutput)
+}
 
 // ownMonitor answers gdb's `monitor ktrap ...`.
 func (v *Stopped) ownMonitor(ctx context.Context, command string) string {

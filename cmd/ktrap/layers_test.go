@@ -22,7 +22,7 @@ var rooms = []string{
 	"symbols/addr", "symbols/debuginfod", "symbols/elffile", "symbols/symtest", "symbols/dwarfx", "symbols/cfi", "symbols/orc",
 	"symbols/index", "symbols/lines", "symbols/types", "symbols", "symbols/oops", "symbols/disasm", "symbols/cause", "symbols/decode",
 	"session/machine", "session/target", "session/unwind", "session/kernel", "session/expr", "session/trap",
-	"session/vm", "session/guest", "session/lab", "session/report",
+	"session/vm", "session/guest", "session/lab", "session/report", "session/gdbview",
 	"session", "session/repro", "session/debug", "scripts",
 	"cmd/ktrap/terminal", "cmd/ktrap",
 }

@@ -1,0 +1,159 @@
+package session
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ktrap/rsp"
+	"ktrap/session/target"
+	"ktrap/symbols/addr"
+)
+
+// memory answers m, M and X.
+func (g *gdbClient) memory(ctx context.Context, p string, now *moment) {
+	if p[0] == 'm' {
+		g.readMemory(ctx, p, now)
+		return
+	}
+	a, data, err := parseWrite(p)
+	if err != nil {
+		g.reply([]byte("E22"))
+		return
+	}
+	at, err := g.find(ctx, now.thread, now)
+	if err == nil && len(data) > 0 {
+		err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.writeAs(ctx, at, a, data) })
+		g.s.Target.Invalidate()
+	}
+	if err != nil {
+		g.reply(memoryError(err))
+		return
+	}
+	g.reply([]byte("OK"))
+}
+
+// longestRead bounds one read of gdb's; it asks for half a packet at most.
+const longestRead = 1 << 20
+
+func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
+	a, n, err := parseRange(p[1:])
+	if err != nil || n > longestRead {
+		g.reply([]byte("E22"))
+		return
+	}
+	at, err := g.find(ctx, now.thread, now)
+	buf := make([]byte, n)
+	if err == nil {
+		err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.readAs(ctx, at, buf, a) })
+	}
+	if err != nil {
+		g.reply(memoryError(err))
+		return
+	}
+	g.reply(hex.AppendEncode(nil, buf))
+}
+
+// memoryError is what gdb gets: a fault is EFAULT, whoever found it.
+func memoryError(err error) []byte {
+	if _, fault := errors.AsType[*target.FaultError](err); fault {
+		return []byte("E0e")
+	}
+	return errorReply(nil, err)
+}
+
+// readAs reads memory as a thread sees it: through a CPU what that can see, and
+// no more than was asked for, as there may be a device; else where the kernel's own page
+// tables say; else, if gdb has moved per-CPU data together with the kernel, where
+// the thread's CPU has its own.
+func (v *Stopped) readAs(ctx context.Context, at place, p []byte, a addr.Addr) error {
+	if !at.runs && !at.crash && !a.Kernel() {
+		err := v.readUserOf(ctx, at, p, a)
+		return v.unslid(ctx, at, a, err, func(a addr.Addr) error { return v.Target.Memory(ctx).ReadMemory(p, a) })
+	}
+	err := v.client.ReadMemory(ctx, at.cpu.Thread, uint64(a), p)
+	if err == nil {
+		v.showText(p, a)
+		return nil
+	}
+	if _, said := errors.AsType[*rsp.Error](err); !said {
+		return err
+	}
+	if a.Kernel() {
+		err = v.Target.Memory(ctx).ReadMemory(p, a)
+	}
+	return v.unslid(ctx, at, a, err, func(a addr.Addr) error { return v.Target.Memory(ctx).ReadMemory(p, a) })
+}
+
+func (v *Stopped) readUserOf(ctx context.Context, at place, p []byte, a addr.Addr) error {
+	if v.World == nil {
+		return &target.FaultError{Addr: a}
+	}
+	mem, err := v.World.Kernel.TaskMemory(ctx, at.task)
+	if err != nil {
+		return err
+	}
+	return mem.ReadMemory(p, a)
+}
+
+// unslid tries f again at the per-CPU data that a, where there is no memory, may
+// stand for.
+func (v *Stopped) unslid(ctx context.Context, at place, a addr.Addr, err error, f func(addr.Addr) error) error {
+	if err == nil || v.World == nil {
+		return err
+	}
+	cpu := at.cpu.Index
+	if n, err := v.World.Kernel.CPUNumber(ctx, at.cpu); err == nil {
+		cpu = n
+	}
+	if real, ok := v.World.Kernel.SlidPerCPU(ctx, a, cpu); ok {
+		return f(real)
+	}
+	return err
+}
+
+// writeAs writes memory as a thread sees it.
+func (v *Stopped) writeAs(ctx context.Context, at place, a addr.Addr, data []byte) error {
+	if !at.runs && !at.crash && !a.Kernel() {
+		return errors.New("memory of a process that does not run cannot be written")
+	}
+	err := v.Target.WriteMemory(ctx, at.cpu, a, data)
+	if _, said := errors.AsType[*rsp.Error](err); !said {
+		return err
+	}
+	return v.unslid(ctx, at, a, err, func(a addr.Addr) error { return v.Target.WriteMemory(ctx, at.cpu, a, data) })
+}
+
+// parseRange reads ADDR,LENGTH.
+func parseRange(text string) (addr.Addr, int, error) {
+	at, size, ok := strings.Cut(text, ",")
+	a, err := strconv.ParseUint(at, 16, 64)
+	n, err2 := strconv.ParseUint(size, 16, 31)
+	if !ok || err != nil || err2 != nil {
+		return 0, 0, fmt.Errorf("parse range %q: want ADDR,LENGTH", text)
+	}
+	return addr.Addr(a), int(n), nil
+}
+
+// parseWrite reads MADDR,LENGTH:HEX and XADDR,LENGTH:BYTES, whose bytes the
+// reader has unescaped.
+func parseWrite(p string) (addr.Addr, []byte, error) {
+	head, data, ok := strings.Cut(p[1:], ":")
+	a, n, err := parseRange(head)
+	if !ok || err != nil {
+		return 0, nil, fmt.Errorf("parse write %.40q: want ADDR,LENGTH:DATA", p)
+	}
+	raw := []byte(data)
+	if p[0] == 'M' {
+		if raw, err = hex.DecodeString(data); err != nil {
+			return 0, nil, fmt.Errorf("parse write: %w", err)
+		}
+	}
+	if len(raw) != n {
+		return 0, nil, fmt.Errorf("parse write: %d bytes instead of %d", len(raw), n)
+	}
+	return a, raw, nil
+}

@@ -1,0 +1,144 @@
+package session
+
+import (
+	"context"
+	"debug/elf"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ktrap/session/gdbview"
+	"ktrap/symbols"
+	"ktrap/symbols/addr"
+)
+
+// object answers qXfer for the objects that ktrap has; false: it is QEMU's.
+// what is NAME:read:ANNEX:OFFSET,LENGTH.
+func (g *gdbClient) object(ctx context.Context, what string, now *moment) bool {
+	parts := strings.SplitN(what, ":", 4)
+	if len(parts) != 4 || parts[1] != "read" {
+		return false
+	}
+	name, annex, window := parts[0], parts[2], parts[3]
+	var make func(context.Context) ([]byte, error)
+	switch name {
+	case "exec-file":
+		make = func(context.Context) ([]byte, error) { return g.execFile() }
+	case "threads":
+		make = func(ctx context.Context) ([]byte, error) {
+			list, err := g.threads(ctx, now)
+			return gdbview.Threads(list), err
+		}
+	case "libraries":
+		make = g.libraries
+	case "features":
+		make = func(ctx context.Context) ([]byte, error) { return g.features(ctx, annex) }
+	default:
+		return false
+	}
+	g.reply(g.window(ctx, name+":"+annex, window, make))
+	return true
+}
+
+// window cuts OFFSET,LENGTH out of an object, which is made anew when gdb begins
+// to read it, so that its slices fit together.
+func (g *gdbClient) window(ctx context.Context, key, window string, make func(context.Context) ([]byte, error)) []byte {
+	if g.slicedKey != key || strings.HasPrefix(window, "0,") {
+		object, err := make(ctx)
+		if err != nil {
+			return errorReply(nil, err)
+		}
+		g.slicedKey, g.sliced = key, object
+	}
+	return slice(g.sliced, window)
+}
+
+// slice cuts OFFSET,LENGTH out of an object, as qXfer replies do.
+func slice(object []byte, window string) []byte {
+	var off, n int
+	if _, err := fmt.Sscanf(window, "%x,%x", &off, &n); err != nil || off < 0 || n < 0 {
+		return []byte("E01")
+	}
+	object = object[min(off, len(object)):]
+	if len(object) <= n {
+		return append([]byte("l"), object...)
+	}
+	return append([]byte("m"), object[:n]...)
+}
+
+// execFile gives a gdb without a file the path of vmlinux, which gdb then loads
+// from its own host. This needs vFile to stay unsupported.
+func (g *gdbClient) execFile() ([]byte, error) {
+	w := g.s.world.Load()
+	if w == nil {
+		return nil, ErrNoKernel
+	}
+	path, err := filepath.Abs(w.Symbols.Vmlinux().Path())
+	return []byte(path), err
+}
+
+// features gives QEMU's target description.
+func (g *gdbClient) features(ctx context.Context, annex string) ([]byte, error) {
+	text, err := g.s.client.Xfer(ctx, "features", annex)
+	if annex == "target.xml" {
+		text = gdbview.WithoutOS(text)
+	}
+	return text, err
+}
+
+// libraries lists the modules that are loaded now. A gdb that asks is told from
+// now on when they change.
+func (g *gdbClient) libraries(ctx context.Context) ([]byte, error) {
+	var list []gdbview.Library
+	err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+		if v.World == nil {
+			return nil
+		}
+		if err := v.RefreshModules(ctx); err != nil {
+			v.log.Debug("list modules for gdb", "err", err)
+		}
+		park := parking
+		for _, m := range v.World.Symbols.Modules() {
+			var l gdbview.Library
+			l, park = library(m, park)
+			list = append(list, l)
+		}
+		return nil
+	})
+	return gdbview.Libraries(list), err
+}
+
+// parking is where gdb is told to put sections that are not in memory, or not any
+// more: the last addresses that modules may have, which no kernel comes to use. At
+// zero they would give their name to whatever gdb finds there.
+// Source: linux Documentation/arch/x86/x86_64/mm.rst.
+const parking addr.Addr = 0xfffffffffe000000
+
+// library places a module's file where the guest has it. Sections that the guest
+// does not name, such as .modinfo, and those of a finished init are parked.
+func library(m *symbols.Module, park addr.Addr) (gdbview.Library, addr.Addr) {
+	if m.Image == nil {
+		l := gdbview.Library{Name: m.Name, Sections: []addr.Addr{park}}
+		if len(m.Text) > 0 {
+			l.Sections[0] = m.Text[0].Start
+		}
+		return l, park
+	}
+	l := gdbview.Library{Name: m.Image.Path()}
+	if path, err := filepath.Abs(l.Name); err == nil {
+		l.Name = path
+	}
+	inited := !slices.ContainsFunc(m.Text, func(r symbols.Range) bool { return r.Contains(m.Sections[".init.text"]) })
+	for _, s := range m.Image.File().Sections() {
+		if s.Flags&elf.SHF_ALLOC == 0 {
+			continue
+		}
+		at, loaded := m.Sections[s.Name]
+		if !loaded || inited && strings.HasPrefix(s.Name, ".init.") {
+			at, park = park, park+addr.Addr(s.Size+15)&^15
+		}
+		l.Sections = append(l.Sections, at)
+	}
+	return l, park
+}

@@ -1,0 +1,118 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ktrap/rsp"
+	"ktrap/session/target"
+)
+
+const (
+	sigNone = 0
+	sigTrap = 5
+)
+
+// tell gives gdb the stop it waits for. It is for the loop's goroutine; whose
+// task has stopped is found out by a goroutine that ends when gdb has been told.
+func (g *gdbClient) tell(stop Stop) {
+	switch {
+	case !g.waits:
+	case stop.Lost:
+		g.waits = false
+		g.print("ktrap: the connection to QEMU is gone\n")
+		g.send([]byte("X09"))
+	case stop.Reply.Kind != rsp.Stopped: // QEMU ends
+		g.waits = false
+		g.send(stop.Reply.Append(nil))
+	case stop.Err != nil:
+		g.print(fmt.Sprintf("ktrap: %v\n", stop.Err))
+		g.tellAgain(nil)
+	default:
+		g.s.tasks.Go(func() { g.deliver(nil, false) })
+	}
+}
+
+// tellAgain answers gdb's resume with a stop although nothing has run: gdb says
+// that the thread has stopped, and does not try to go on with a step. at is that
+// thread, nil for the one that stopped last. It is for the loop's goroutine.
+func (g *gdbClient) tellAgain(at *place) {
+	g.s.tasks.Go(func() { g.deliver(at, true) })
+}
+
+// deliver tells gdb where the guest stands, whichever stop that is by now.
+func (g *gdbClient) deliver(at *place, again bool) {
+	ctx := g.s.workCtx
+	for {
+		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.tell(ctx, g, at, again) })
+		if err == nil || !errors.Is(err, rsp.ErrRunning) {
+			return // an error: the stub or gdb is gone
+		}
+		if _, err := g.s.Wait(ctx); err != nil { // another client was quicker
+			return
+		}
+		at = nil
+	}
+}
+
+// tell sends the stop reply, the decoded crash before it.
+func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again bool) error {
+	stop := v.LastStop()
+	at, reply := v.stopFor(ctx, g, stop)
+	if wanted != nil {
+		at = *wanted
+		reply.Thread = rsp.ThreadID{TID: at.id}
+	}
+	if again {
+		reply.Signal, reply.Reason = sigNone, rsp.NoReason
+	}
+	return v.call(func() {
+		if !g.waits {
+			return // told already
+		}
+		if stop.Crash != nil && !again {
+			g.print(stop.Crash.Summary())
+		}
+		g.stands(at)
+		g.waits = false
+		g.send(reply.Append(nil))
+	})
+}
+
+// stands notes where gdb believes the guest to stand. It is for the loop's goroutine.
+func (g *gdbClient) stands(at place) {
+	g.at, g.thread, g.steps, g.saw = at, at.id, at.id, g.s.stopCount
+}
+
+// stopReply is the answer to ?.
+func (v *Stopped) stopReply(ctx context.Context, g *gdbClient) ([]byte, error) {
+	at, reply := v.stopFor(ctx, g, v.LastStop())
+	reply.Signal, reply.Reason = max(reply.Signal, sigTrap), rsp.NoReason
+	return reply.Append(nil), v.call(func() { g.stands(at) })
+}
+
+// stopFor turns a stop of a CPU into one of the task that runs there, and one at a
+// crash into one of the context that has crashed, unless gdb has a breakpoint of
+// its own at the same place, of which it is to hear.
+func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, rsp.StopReply) {
+	reply := rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap}
+	if stop.Reply.Kind == rsp.Stopped {
+		reply.Signal, reply.Reason, reply.WatchAddr = stop.Reply.Signal, stop.Reply.Reason, stop.Reply.WatchAddr
+	}
+	cpu, err := v.StopCPU(ctx)
+	if err != nil {
+		cpu = target.CPU{Thread: stop.Reply.Thread}
+	}
+	var byCPU, owned bool
+	_ = v.call(func() { byCPU, owned = g.byCPU, v.machine.Points.Owned(stop.PC, g.owner) })
+	at := place{id: v.idOf(ctx, cpu, byCPU), cpu: cpu, runs: true}
+	if stop.Crash != nil && !owned {
+		reply.Signal = stop.Crash.signal()
+		if c, ok := v.crashPlace(ctx); ok && !byCPU {
+			at = c
+		}
+	}
+	reply.Thread = rsp.ThreadID{TID: at.id}
+	return at, reply
+}

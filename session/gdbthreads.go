@@ -1,0 +1,347 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ktrap/rsp"
+	"ktrap/session/gdbview"
+	"ktrap/session/kernel"
+	"ktrap/session/target"
+	"ktrap/session/unwind"
+	"ktrap/symbols/addr"
+)
+
+// place is what a thread of gdb's stands for at one stop.
+type place struct {
+	id    int
+	cpu   target.CPU  // that runs it, else through which its memory is seen
+	runs  bool        // its registers are those of the CPU
+	crash bool        // it is the context of the crash that the guest stands at
+	task  kernel.Task // of one that does not run
+}
+
+// runner is the thread that a CPU runs.
+type runner struct {
+	id   int
+	cpu  target.CPU
+	task kernel.Task // zero if none is known
+}
+
+// threadTable is which threads there are. Who runs where is read at each stop;
+// the walk over all tasks is done when somebody asks for it. Owned by the worker.
+type threadTable struct {
+	epoch   uint64 // of the stop that running holds for
+	running []runner
+	walked  uint64            // stop of the last walk, 0: none yet
+	tasks   map[int]addr.Addr // of the last walk
+	list    []gdbview.Thread  // likewise
+
+	crash   *Crash        // that crashed was found for
+	crashed *unwind.Frame // see crashFrame
+}
+
+var errNoThread = errors.New("no such thread")
+
+// runners tells who runs on each CPU.
+func (v *Stopped) runners(ctx context.Context) ([]runner, error) {
+	t := &v.threads
+	if t.running != nil && t.epoch == v.Target.Epoch() {
+		return t.running, nil
+	}
+	cpus, err := v.Target.CPUs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.epoch, t.running = v.Target.Epoch(), nil
+	taken := make(map[int]bool)
+	for _, c := range cpus {
+		r := runner{id: gdbview.CPU + c.Index, cpu: c}
+		if v.World != nil {
+			task, err := v.World.Kernel.Current(ctx, c)
+			if id := gdbview.TaskID(task.PID, c.Index); err == nil && id > 0 && !taken[id] { // a CPU that is not up yet has garbage
+				r.id, r.task = id, task
+			}
+		}
+		taken[r.id] = true
+		t.running = append(t.running, r)
+	}
+	return t.running, nil
+}
+
+// idOf is the number of the thread that runs on a CPU.
+func (v *Stopped) idOf(ctx context.Context, cpu target.CPU, byCPU bool) int {
+	if !byCPU {
+		running, err := v.runners(ctx)
+		if err == nil && cpu.Index < len(running) {
+			return running[cpu.Index].id
+		}
+	}
+	return gdbview.CPU + cpu.Index
+}
+
+// find gives the place of a thread. That which has stopped is known without
+// asking anybody.
+func (g *gdbClient) find(ctx context.Context, id int, now *moment) (place, error) {
+	if id == now.at.id && !now.stale {
+		return now.at, nil
+	}
+	var at place
+	err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+		at, err = v.placeOf(ctx, id)
+		return err
+	})
+	return at, err
+}
+
+// placeOf finds what a thread's number stands for now.
+// Errors: errNoThread.
+func (v *Stopped) placeOf(ctx context.Context, id int) (place, error) {
+	if c, ok := v.crashPlace(ctx); ok && c.id == id {
+		return c, nil
+	}
+	running, err := v.runners(ctx)
+	if err != nil {
+		return place{}, err
+	}
+	for _, r := range running {
+		if r.id == id || gdbview.CPU+r.cpu.Index == id {
+			return place{id: id, cpu: r.cpu, runs: true}, nil
+		}
+	}
+	if v.World == nil {
+		return place{}, errNoThread
+	}
+	if task, ok := v.taskOf(ctx, id); ok {
+		return v.sleeping(ctx, id, task), nil
+	}
+	if err := v.walkTasks(ctx); err != nil {
+		v.log.Debug("list tasks for gdb", "err", err)
+	}
+	if task, ok := v.taskOf(ctx, id); ok {
+		return v.sleeping(ctx, id, task), nil
+	}
+	return place{}, errNoThread
+}
+
+// sleeping is the place of a task that does not run. Its memory is seen as from
+// the CPU it ran on last.
+func (v *Stopped) sleeping(ctx context.Context, id int, task kernel.Task) place {
+	p := place{id: id, task: task}
+	cpus, err := v.Target.CPUs(ctx)
+	if err == nil {
+		p.cpu = cpus[min(max(task.CPU, 0), len(cpus)-1)]
+	}
+	return p
+}
+
+// taskOf reads a task of the last walk again. It is gone if its memory holds
+// another one by now.
+func (v *Stopped) taskOf(ctx context.Context, id int) (kernel.Task, bool) {
+	a, ok := v.threads.tasks[id]
+	if !ok {
+		return kernel.Task{}, false
+	}
+	task, err := v.World.Kernel.Task(ctx, a)
+	return task, err == nil && gdbview.TaskID(task.PID, task.CPU) == id
+}
+
+// walkTasks lists all tasks, once per stop.
+// Errors: those of a damaged list; what could be read is in the table.
+func (v *Stopped) walkTasks(ctx context.Context) error {
+	t := &v.threads
+	if t.tasks != nil && t.walked == v.Target.Epoch() {
+		return nil
+	}
+	tasks, err := v.World.Kernel.Tasks(ctx)
+	if len(tasks) == 0 && err != nil {
+		return err
+	}
+	t.walked, t.tasks, t.list = v.Target.Epoch(), make(map[int]addr.Addr, len(tasks)), nil
+	for i := range tasks {
+		id := gdbview.TaskID(tasks[i].PID, tasks[i].CPU)
+		if _, twice := t.tasks[id]; twice || id < 0 {
+			continue
+		}
+		t.tasks[id] = tasks[i].Addr
+		text := v.stateOf(ctx, &tasks[i], len(tasks))
+		t.list = append(t.list, gdbview.Thread{ID: id, Core: -1, Name: tasks[i].Comm, Text: text})
+	}
+	return err
+}
+
+// threadList is what gdb is shown. All tasks are walked the first time, and when
+// all is set; else the list of the last walk does, with those that run now. gdb
+// reads the list at every stop by itself, and once more when its user asks.
+func (v *Stopped) threadList(ctx context.Context, byCPU, all bool) ([]gdbview.Thread, error) {
+	running, err := v.runners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if byCPU || v.World == nil {
+		return cpuThreads(running), nil
+	}
+	if all || v.threads.list == nil {
+		if err := v.walkTasks(ctx); err != nil {
+			v.log.Debug("list tasks for gdb", "err", err)
+		}
+	}
+	var out []gdbview.Thread
+	if c, ok := v.crashPlace(ctx); ok {
+		out = append(out, gdbview.Thread{ID: c.id, Core: c.cpu.Index, Name: "crash", Text: v.LastStop().Crash.Report.Title})
+	}
+	on := make(map[int]*runner, len(running))
+	for i := range running {
+		on[running[i].id] = &running[i]
+	}
+	for _, t := range v.threads.list {
+		if r := on[t.ID]; r != nil {
+			t = r.thread()
+			delete(on, t.ID)
+		}
+		out = append(out, t)
+	}
+	for i := range running {
+		if on[running[i].id] != nil {
+			out = append(out, running[i].thread())
+		}
+	}
+	return out, nil
+}
+
+func (r *runner) thread() gdbview.Thread {
+	return gdbview.Thread{ID: r.id, Core: r.cpu.Index, Name: r.task.Comm, Text: fmt.Sprintf("R, on CPU %d", r.cpu.Index)}
+}
+
+func cpuThreads(running []runner) []gdbview.Thread {
+	var out []gdbview.Thread
+	for _, r := range running {
+		text := "no task is known"
+		if r.task.Addr != 0 {
+			text = fmt.Sprintf("%s [%d]", r.task.Comm, r.task.PID)
+		}
+		out = append(out, gdbview.Thread{ID: gdbview.CPU + r.cpu.Index, Core: r.cpu.Index, Name: fmt.Sprintf("CPU %d", r.cpu.Index), Text: text})
+	}
+	return out
+}
+
+// alive answers T.
+func (g *gdbClient) alive(ctx context.Context, p string, now *moment) {
+	t, err := rsp.ParseThreadID(p[1:])
+	if err == nil {
+		_, err = g.find(ctx, t.TID, now)
+	}
+	if err != nil {
+		g.reply([]byte("E01"))
+		return
+	}
+	g.reply([]byte("OK"))
+}
+
+// threads gives the list to gdb.
+func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Thread, err error) {
+	var all bool
+	_ = g.s.call(func() { // the reply fails as well
+		all = g.listed == g.s.stopCount+1
+		g.listed = g.s.stopCount + 1
+	})
+	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+		list, err = v.threadList(ctx, now.byCPU, all)
+		return err
+	})
+	return list, err
+}
+
+// threadIDs answers qfThreadInfo, the older form of the list, in one packet.
+func (g *gdbClient) threadIDs(ctx context.Context, now *moment) {
+	list, err := g.threads(ctx, now)
+	if err != nil {
+		g.reply(errorReply(nil, err))
+		return
+	}
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = fmt.Sprintf("%x", list[i].ID)
+	}
+	g.reply([]byte("m" + strings.Join(ids, ",")))
+}
+
+// extraInfo answers qThreadExtraInfo, for clients that do not take it with the list.
+func (g *gdbClient) extraInfo(ctx context.Context, p string, now *moment) {
+	t, err := rsp.ParseThreadID(strings.TrimPrefix(p, "qThreadExtraInfo,"))
+	if err != nil {
+		g.reply([]byte("E01"))
+		return
+	}
+	var text string
+	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+		list, err := v.threadList(ctx, now.byCPU, false)
+		for _, one := range list {
+			if one.ID == t.TID {
+				text = strings.TrimSpace(one.Name + " " + one.Text)
+			}
+		}
+		return err
+	})
+	if err != nil || text == "" {
+		g.reply([]byte("E01"))
+		return
+	}
+	g.reply(fmt.Appendf(nil, "%x", text))
+}
+
+// crashPlace is the thread of the crash that the guest stands at, if there is
+// one and its stack is known: gdb cannot unwind from the functions that report a
+// fault to where it happened.
+func (v *Stopped) crashPlace(ctx context.Context) (place, bool) {
+	if v.crashFrame() == nil {
+		return place{}, false
+	}
+	crash := v.threads.crash
+	cpu, err := v.Target.CPUOf(ctx, crash.Thread)
+	if err != nil {
+		return place{}, false
+	}
+	return place{id: gdbview.Crash + max(crash.Report.PID, 0), cpu: cpu, crash: true}, true
+}
+
+// manyTasks is how many tasks there may be for each to have its stack looked at.
+const manyTasks = 1000
+
+// stateOf describes a task that does not run.
+func (v *Stopped) stateOf(ctx context.Context, t *kernel.Task, of int) string {
+	text := t.State.Letter()
+	if t.CPU >= 0 {
+		text += fmt.Sprintf(", CPU %d", t.CPU)
+	}
+	if of > manyTasks || t.OnCPU || t.State.Dead() {
+		return text
+	}
+	if where := v.sleepsIn(ctx, t); where != "" {
+		text += ", " + where
+	}
+	return text
+}
+
+// sleepsIn is the function in which a task waits: the first on its stack that is
+// not the scheduler's, as /proc/PID/wchan has it.
+func (v *Stopped) sleepsIn(ctx context.Context, t *kernel.Task) string {
+	mem := v.Target.Memory(ctx)
+	start, err := unwind.Inactive(mem, t.SP, 0)
+	if err != nil {
+		return ""
+	}
+	const deepest = 12 // levels of the scheduler, and then some
+	n := 0
+	for f, err := range v.World.Unwinder.FramesFrom(start, mem) {
+		if n++; err != nil || n > deepest || f.User {
+			return ""
+		}
+		if fn, ok := v.World.Symbols.Func(f.LookupPC()); ok && !v.World.Kernel.InScheduler(f.LookupPC()) {
+			return fn.Name
+		}
+	}
+	return ""
+}

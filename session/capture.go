@@ -25,8 +25,7 @@ type captured struct {
 	code       []byte // around the fault
 	codeAt     addr.Addr
 	fault      addr.Addr // pc of the fault, 0 if the report has no registers
-	access     uint64    // address whose access failed
-	hasAccess  bool
+	trapped    bool      // the registers are those of an instruction of the kernel that trapped
 	incomplete []string
 }
 
@@ -37,7 +36,7 @@ func (c *captured) missing(format string, args ...any) {
 // capture takes the context of a report that has just begun on a CPU. What
 // cannot be had is noted, never fatal.
 func (v *Stopped) capture(ctx context.Context, cpu target.CPU, o *trap.Open, h *trap.Hit) *captured {
-	c := &captured{time: time.Now().UTC(), cpu: cpu, access: o.Fault, hasAccess: o.Point != nil && o.Point.HasFault}
+	c := &captured{time: time.Now().UTC(), cpu: cpu}
 	if err := v.RefreshModules(ctx); err != nil {
 		c.missing("list of modules: %v", err)
 	}
@@ -57,7 +56,7 @@ func (v *Stopped) capture(ctx context.Context, cpu target.CPU, o *trap.Open, h *
 		if err != nil {
 			c.missing("registers of the fault: %v", err)
 		} else {
-			start, c.fault = saved, saved.PC
+			start, c.fault, c.trapped = saved, saved.PC, !saved.User
 		}
 	}
 	c.frames, err = v.walk(ctx, cpu, start)

@@ -7,13 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"ktrap/symbols/disasm"
 	"ktrap/session/kernel"
 	"ktrap/session/report"
 	"ktrap/session/target"
 	"ktrap/session/trap"
 	"ktrap/symbols"
-	"ktrap/symbols/addr"
 	"ktrap/symbols/oops"
 )
 
@@ -43,6 +41,7 @@ func (v *Stopped) collect(ctx context.Context, cpu target.CPU, do trap.Do) *Cras
 	} else {
 		fillFromText(r, said)
 	}
+	v.World.explain(r, c, faultOf(o, said))
 	r.Source = v.source(c.frames, r.Guilty)
 	if n := len(records); n > 0 {
 		v.seen = records[n-1].Seq + 1
@@ -90,13 +89,10 @@ func (v *Stopped) newReport(c *captured, o *trap.Open) *report.Report {
 			Slide: k.Slide.String(),
 		},
 		Registers: c.regs, Frames: v.World.ReportFrames(c.frames), Threads: c.threads,
-		Incomplete: c.incomplete, Cause: c.cause(),
+		Incomplete: c.incomplete,
 	}
 	if err := v.World.Unproven(); err != nil {
 		r.Missing(err.Error())
-	}
-	if c.code != nil {
-		r.Code = v.World.disassemble(c.code, c.codeAt, c.fault)
 	}
 	if !v.image.HasDWARF() {
 		r.Missing("vmlinux has no debug information: " + symbolsOnly)
@@ -149,42 +145,6 @@ func (v *Stopped) titleFromStack(r *report.Report, o *trap.Open) {
 		}
 	}
 	r.Title = fmt.Sprintf("%s in %s", o.Class, where)
-}
-
-// cause says in words which access failed.
-func (c *captured) cause() string {
-	if !c.hasAccess {
-		return ""
-	}
-	const page = 4096
-	if c.access < page {
-		return fmt.Sprintf("access to address %#x (NULL + %#x)", c.access, c.access)
-	}
-	return fmt.Sprintf("access to address %#x", c.access)
-}
-
-// codeLines is how many instructions a report shows before a fault; after it
-// half as many.
-const codeLines = 12
-
-func (w *World) disassemble(code []byte, base, fault addr.Addr) []report.Code {
-	var out []report.Code
-	list := disasm.Around(disasm.Disassemble(code, base, fault, w.SymbolName), codeLines, codeLines/2)
-	own, _ := w.Symbols.Func(fault)
-	for _, in := range list {
-		if f, ok := w.Symbols.Func(in.Addr); ok && f.Start != own.Start {
-			break // the next function says nothing about this fault
-		}
-		line := report.Code{Addr: report.Hex(in.Addr), Bytes: fmt.Sprintf("%x", in.Bytes), Text: in.Text, Marked: in.Marked}
-		if f, ok := w.Symbols.Func(in.Addr); ok {
-			line.Func, line.Offset = f.Name, f.Off
-		}
-		if at, _ := w.Symbols.Locate(in.Addr); len(at) > 0 {
-			line.File, line.Line = at[0].File, at[0].Line
-		}
-		out = append(out, line)
-	}
-	return out
 }
 
 func reportModule(m *symbols.Module) report.Module {

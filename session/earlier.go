@@ -87,6 +87,7 @@ func (v *Stopped) earlierCrash(ctx context.Context, said *oops.Oops, h kernel.He
 	}
 	fillFromText(r, said)
 	r.Registers = textRegisters(said)
+	v.World.explainText(r, c, said)
 	if len(c.frames) == 0 {
 		r.Frames = v.World.textFrames(said)
 	}

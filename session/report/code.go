@@ -10,6 +10,18 @@ type Code struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Marked bool   `json:"marked"` // the faulting instruction
+
+	Values []string `json:"values,omitempty"` // of the registers that the faulting instruction read: rax=0x0
+}
+
+// Access is an access to memory that failed.
+type Access struct {
+	Op      string `json:"op"`      // read, write, read and write, execute, access (nobody knows)
+	Size    int    `json:"size"`    // bytes; 0 if it is not known
+	Addr    Hex    `json:"addr"`    // of the first byte
+	Expr    string `json:"expr"`    // how the address is computed: rax+0x10
+	Verdict string `json:"verdict"` // null, near-null, error-pointer, poison, non-canonical, user, kasan-shadow; empty for none
+	Offset  int64  `json:"offset"`  // from the pointer that the verdict is about
 }
 
 // Source is an excerpt of a source file.

@@ -45,8 +45,12 @@ func (p *printer) instruction(c *Code) {
 	if c.Func == "" {
 		where = c.Addr.String()
 	}
-	p.line(text.of("  "+mark), faint.of(where).padded(7), plain.of(" "),
-		faint.of(spaced(c.Bytes)).padded(3*shownBytes+1), text.of(c.Text))
+	parts := []span{text.of("  " + mark), faint.of(where).padded(7), plain.of(" "),
+		faint.of(spaced(c.Bytes)).padded(3*shownBytes + 1), text.of(c.Text)}
+	if len(c.Values) > 0 {
+		parts = append(parts, plain.of("   "+strings.Join(c.Values, " ")))
+	}
+	p.line(parts...)
 }
 
 func (c *Code) place() string {

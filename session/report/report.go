@@ -29,7 +29,8 @@ type Report struct {
 	Guilty    string     `json:"guilty"` // the function the title names; empty if it names none
 	Type      string     `json:"type"`
 	Class     oops.Class `json:"class"`
-	Cause     string     `json:"cause"` // in words: read of address 0x10 (NULL + 0x10)
+	Cause     string     `json:"cause"`            // in words: read of 8 bytes at rax+0x10 = 0x10: null pointer, member at offset 16
+	Access    *Access    `json:"access,omitempty"` // the one that failed; nil if it was none, or nobody knows
 	Time      time.Time  `json:"time"`
 
 	Corrupted       bool   `json:"corrupted"`

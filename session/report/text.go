@@ -31,7 +31,7 @@ var everything = TextOptions{Source: true, Log: true, Others: true}
 //
 //	  where    crash_read (inlined)  crashme.c:41
 //	           crash_write+0x12/0x40 [crashme]  crashme.c:97
-//	  cause    read of address 0x10 (NULL + 0x10)
+//	  cause    read of 8 bytes at rax+0x10 = 0x10: null pointer, member at offset 16
 //	  task     sh, pid 214, CPU 1
 //	  kernel   6.1.0-56-cloud-amd64, KASLR slide 0x1c000000
 //

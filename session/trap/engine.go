@@ -29,6 +29,7 @@ type Open struct {
 	CPU    int
 	PtRegs addr.Addr // pt_regs of the fault, 0 if the report has none
 	Fault  uint64    // faulting address if HasFault
+	Error  uint64    // the CPU's error code if HasError
 	Nested int       // reports that began inside this one
 	N      int       // counts reports from 1 on, over all CPUs
 	// BackAt and BackSP say when the function has returned: pc and the stack
@@ -180,6 +181,9 @@ func (e *Engine) start(h *Hit) Do {
 	}
 	if p.HasFault {
 		o.Fault = h.Arg(p.Fault)
+	}
+	if p.HasError {
+		o.Error = h.Arg(p.Error)
 	}
 	e.open[h.CPU] = o
 	do := Do{Capture: o}

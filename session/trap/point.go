@@ -38,6 +38,9 @@ type Point struct {
 	// Fault is the argument with the faulting address.
 	Fault    cfi.Reg
 	HasFault bool
+	// Error is the argument with the CPU's error code.
+	Error    cfi.Reg
+	HasError bool
 	// Returns is set where the text is complete when the function returns, Caught
 	// where that is so at the next catch-all on the same CPU.
 	Returns, Caught bool
@@ -77,10 +80,10 @@ const (
 func Points() []Point {
 	all := []Point{
 		// die paths, arch/x86/mm/fault.c and arch/x86/kernel/{traps,dumpstack}.c
-		{Name: "page_fault_oops", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true, Spurious: true},
-		{Name: "no_context", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Fault: cfi.RDX, HasFault: true, Spurious: true},
-		{Name: "die", Class: oops.Die, Regs: cfi.RSI, HasRegs: true},
-		{Name: "die_addr", Class: oops.Die, Regs: cfi.RSI, HasRegs: true, Fault: cfi.RCX, HasFault: true},
+		{Name: "page_fault_oops", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Error: cfi.RSI, HasError: true, Fault: cfi.RDX, HasFault: true, Spurious: true},
+		{Name: "no_context", Class: oops.Die, Regs: cfi.RDI, HasRegs: true, Error: cfi.RSI, HasError: true, Fault: cfi.RDX, HasFault: true, Spurious: true},
+		{Name: "die", Class: oops.Die, Regs: cfi.RSI, HasRegs: true, Error: cfi.RDX, HasError: true},
+		{Name: "die_addr", Class: oops.Die, Regs: cfi.RSI, HasRegs: true, Error: cfi.RDX, HasError: true, Fault: cfi.RCX, HasFault: true},
 		{Name: "oops_end", Class: oops.Die, Role: Text, Regs: cfi.RSI, HasRegs: true},
 
 		// panic, kernel/panic.c; __crash_kexec(NULL) follows the text and precedes the stop of other CPUs

@@ -47,6 +47,16 @@ func FromOops(o *oops.Oops, p *Place) (Cause, bool) {
 	return foreign(&in, b, code), true
 }
 
+// FaultOf reads what the kernel said about the fault of a parsed oops.
+func FaultOf(o *oops.Oops) Fault {
+	b := faultBlock(o)
+	if b == nil {
+		return ParseFault(string(o.Report))
+	}
+	f, _ := around(o, b)
+	return f
+}
+
 // faultBlock is the first set of registers of the kernel that was printed with an
 // instruction pointer: those of the fault.
 func faultBlock(o *oops.Oops) *oops.Block {

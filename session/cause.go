@@ -1,0 +1,115 @@
+package session
+
+import (
+	"fmt"
+
+	"ktrap/session/report"
+	"ktrap/session/trap"
+	"ktrap/symbols/addr"
+	"ktrap/symbols/cause"
+	"ktrap/symbols/disasm"
+	"ktrap/symbols/oops"
+)
+
+// explain fills what a report says about the instruction that trapped: the
+// listing, and why.
+func (w *World) explain(r *report.Report, c *captured, f cause.Fault) {
+	if !c.trapped && c.code == nil {
+		return
+	}
+	why := cause.Explain(&cause.Input{
+		Code: c.code, Base: c.codeAt, PC: c.fault, Reg: c.regs.Get, Fault: f, Name: w.SymbolName,
+	})
+	r.Code = w.listing(&why, c.fault)
+	if c.trapped {
+		r.Cause, r.Access = why.Text, accessOf(&why)
+	}
+}
+
+// explainText does the same for a crash of which only the kernel's text is left,
+// and the code in the guest where a stack leads there.
+func (w *World) explainText(r *report.Report, c *captured, said *oops.Oops) {
+	place := &cause.Place{PC: addr.Addr(said.RIP.Addr), Name: w.SymbolName}
+	if at, err := w.placeOf(&said.RIP); err == nil {
+		place.PC = at
+	}
+	why, ok := cause.FromOops(said, place)
+	if !ok {
+		w.explain(r, c, cause.Fault{Kind: cause.Interrupt})
+		return
+	}
+	r.Cause, r.Access, r.Code = why.Text, accessOf(&why), w.listing(&why, place.PC)
+}
+
+// faultOf joins what the stop tells about a fault and what the kernel printed.
+func faultOf(o *trap.Open, said *oops.Oops) cause.Fault {
+	var f cause.Fault
+	if said != nil {
+		f = cause.FaultOf(said)
+	}
+	p := o.Point
+	if p == nil {
+		return f
+	}
+	switch {
+	case p.Spurious && f.Kind != cause.StackGuard:
+		f.Kind = cause.PageFault
+	case p.Class == oops.WARN && f.Kind != cause.Warning:
+		f = cause.Fault{Kind: cause.Warning}
+	case p.Class == oops.KFENCE && f.Kind != cause.Sanitizer:
+		f = cause.Fault{Kind: cause.Sanitizer}
+	}
+	if p.HasError {
+		f.Error, f.HasCode = o.Error, true
+	}
+	// die_addr gets 0 where the kernel does not know the address.
+	if p.HasFault && (p.Name != "die_addr" || o.Fault != 0) {
+		f.Addr, f.HasAddr = o.Fault, true
+	}
+	return f
+}
+
+// accessOf is the access that failed, where its address is known.
+func accessOf(why *cause.Cause) *report.Access {
+	a := why.Access
+	if a == nil || !a.Known {
+		return nil
+	}
+	return &report.Access{
+		Op: string(a.Op), Size: a.Size, Addr: report.Hex(a.Addr), Expr: a.Expr,
+		Verdict: string(a.Verdict), Offset: a.Offset,
+	}
+}
+
+// codeLines is how many instructions a report shows before a fault; after it
+// half as many.
+const codeLines = 12
+
+// listing is the code around a fault, as far as it belongs to the same function.
+func (w *World) listing(why *cause.Cause, fault addr.Addr) []report.Code {
+	var out []report.Code
+	own, _ := w.Symbols.Func(fault)
+	for _, in := range disasm.Around(why.Listing, codeLines, codeLines/2) {
+		f, ok := w.Symbols.Func(in.Addr)
+		if ok && f.Start != own.Start {
+			if in.Addr > fault {
+				break // the next function says nothing about this fault
+			}
+			continue
+		}
+		line := report.Code{Addr: report.Hex(in.Addr), Bytes: fmt.Sprintf("%x", in.Bytes), Text: in.Text, Marked: in.Marked}
+		if ok {
+			line.Func, line.Offset = f.Name, f.Off
+		}
+		if at, _ := w.Symbols.Locate(in.Addr); len(at) > 0 {
+			line.File, line.Line = at[0].File, at[0].Line
+		}
+		for _, o := range why.Operands {
+			if in.Marked {
+				line.Values = append(line.Values, o.String())
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}

@@ -21,6 +21,7 @@ func commands() []command {
 		{"boot", "Start QEMU with a kernel, and attach to it.", &bootCmd{}},
 		{"repro", "Boot or attach, run a reproducer in the guest, report the crash.", &reproCmd{}},
 		{"script", "Run a scripted session (Starlark).", &scriptCmd{}},
+		{"decode", "Put file and line into console text; title of each crash.", &decodeCmd{}},
 		{"type", "Layout of a struct, union or enum; type and address of a variable.", &typeCmd{}},
 		{"lookup", "Function, inlined callers and source line of addresses, names and file:line.", &lookupCmd{}},
 		{"report", "Show a saved report again.", &reportCmd{}},

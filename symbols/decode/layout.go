@@ -17,6 +17,8 @@ func (a *Annotator) layout(l *oops.Line, list []place, answers []*answer) (post 
 		}
 	}
 	switch a.o.Layout {
+	case none:
+		a.write(l.Raw)
 	case Script:
 		a.write(asScript(l.Raw, list, answers))
 	case Syzbot:
@@ -62,8 +64,8 @@ func (a *Annotator) own(p *place, ans *answer) []string {
 		if len(s.levels) == 0 {
 			list = append(list, fmt.Sprintf("%s(%v)", sign, s.reason))
 		}
-		if p.exact && len(ans.spots) == 1 {
-			list = append(list, a.excerpt(s)...)
+		if p.exact && len(ans.spots) == 1 && len(s.levels) > 0 {
+			list = append(list, marked(a.excerpt(&s.levels[0]), s.levels[0].Line)...)
 		}
 	}
 	return list
@@ -100,19 +102,24 @@ func at(l *symbols.Location) string {
 	return fmt.Sprintf("%s:%d", l.File, l.Line)
 }
 
-// excerpt gives the source around the innermost level, if it is on this host.
-func (a *Annotator) excerpt(s *spot) []string {
-	if a.o.Context <= 0 || len(s.levels) == 0 || s.levels[0].Line == 0 {
+// excerpt gives the source around a line, nil if it is not on this host.
+func (a *Annotator) excerpt(l *symbols.Location) []symbols.SourceLine {
+	if a.o.Context <= 0 || l.Line == 0 || a.choice.kernel == nil {
 		return nil
 	}
-	text, err := a.sourcesOf(a.choice.kernel.offline.Release()).Context(s.levels[0], a.o.Context)
+	text, err := a.sourcesOf(a.choice.kernel.offline.Release()).Context(*l, a.o.Context)
 	if err != nil {
 		return nil // as a rule the source is not here
 	}
+	return text
+}
+
+// marked writes source lines, one of them marked.
+func marked(text []symbols.SourceLine, line int) []string {
 	list := make([]string, len(text))
 	for i, l := range text {
 		sign := ' '
-		if l.Number == s.levels[0].Line {
+		if l.Number == line {
 			sign = '>'
 		}
 		list[i] = fmt.Sprintf("%c %5d  %s", sign, l.Number, l.Text)

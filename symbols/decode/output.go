@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"ktrap/symbols/oops"
 )
@@ -28,16 +29,20 @@ func (a *Annotator) write(raw []byte) {
 
 // added makes a marked line of a text. It ends as the lines of the log do.
 func (a *Annotator) added(text string) []byte {
-	end := "\n"
-	if bytes.HasSuffix(a.end, []byte("\r\n")) {
-		end = "\r\n"
-	}
 	line := append([]byte(Mark), text...)
-	line = append(line, end...)
+	line = append(line, a.lineEnd()...)
 	if a.redact != nil {
 		line = a.redact.line(line)
 	}
 	return line
+}
+
+// lineEnd gives how the lines of the log end.
+func (a *Annotator) lineEnd() string {
+	if bytes.HasSuffix(a.end, []byte("\r\n")) {
+		return "\r\n"
+	}
+	return "\n"
 }
 
 // writeMarked puts out a line that ktrap adds, and gives it without colours.
@@ -56,15 +61,21 @@ func (a *Annotator) writeMarked(text string) []byte {
 }
 
 func colorOf(text string) string {
-	if len(text) > 6 && text[:6] == "crash:" {
+	if strings.HasPrefix(text, keyCrash+": ") || strings.HasPrefix(text, keyCause+": ") {
 		return bold
 	}
 	return dim
 }
 
+// What the blocks begin with that tell of a crash.
+const (
+	keyCrash = "crash"
+	keyCause = "cause"
+)
+
 // summary is what is said of a crash behind its report.
 func summary(o *oops.Oops) []string {
-	list := []string{"crash: " + o.Title}
+	list := []string{keyCrash + ": " + o.Title}
 	if o.Type != "" {
 		list = append(list, "type: "+o.Type)
 	}

@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"regexp"
+	"strings"
 )
 
 // redactor takes out of a log what should not be in a public mail: addresses,
@@ -57,6 +58,15 @@ func (r *redactor) line(raw []byte) []byte {
 	raw = ipv6Address.ReplaceAll(raw, []byte("x:x::x"))
 	raw = slideLine.ReplaceAll(raw, []byte("${1}0xXXXXXXXX"))
 	return pointer.ReplaceAllFunc(raw, hide)
+}
+
+// text gives lines without what is private.
+func (r *redactor) text(text string) string {
+	var b strings.Builder
+	for l := range strings.Lines(text) {
+		b.Write(r.line([]byte(l)))
+	}
+	return b.String()
 }
 
 func (r *redactor) learn(name []byte) {

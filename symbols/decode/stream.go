@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"ktrap/symbols"
 	"ktrap/symbols/addr"
+	"ktrap/symbols/cause"
 	"ktrap/symbols/oops"
 )
 
@@ -52,11 +54,17 @@ type Annotator struct {
 
 	sources map[string]*symbols.Sources // by release
 
+	regs      registerBlock
+	explained int // offset of the crash whose cause was told, plus 1
+
 	fault   place   // last instruction pointer
 	atTrace bool    // the next frame is the first of a trace
 	later   []place // bare addresses before the slide was known
 	marked  bool    // it was said that the answers are not proven
 	crashes int
+
+	each   func(*oops.Oops) error // gets every crash; may be nil
+	failed error                  // of each
 }
 
 // NewAnnotator opens the vmlinux that was asked for.
@@ -97,8 +105,14 @@ func (a *Annotator) Run(r io.Reader) error {
 			return err
 		}
 		a.line(&l)
+		if a.failed != nil {
+			return a.failed
+		}
 	}
 	a.finish()
+	if a.failed != nil {
+		return a.failed
+	}
 	if err := a.out.Flush(); err != nil {
 		return err
 	}
@@ -138,15 +152,32 @@ func (a *Annotator) line(l *oops.Line) {
 		return
 	}
 	for _, o := range a.crash.Line(*l) {
-		a.ended(&o)
+		a.ended(&o, a.choice.placeOf(&o), a.insert)
+	}
+	var list []place
+	matters := mayMatter(l.Raw) && !isPiece(l.Raw)
+	if matters {
+		list = places(l)
+	}
+	if a.regs.next(l.Text, list) && a.o.Layout == Own {
+		if o, ok := a.crash.Partial(l.Prefix.Caller); ok {
+			a.insert(a.explain(&o, a.choice.placeOf(&o)))
+		}
 	}
 	a.passed = a.passed[:0]
 	_, end := cutEnd(l.Raw)
 	a.end = append(a.end[:0], end...)
-	if mayMatter(l.Raw) && !isPiece(l.Raw) {
-		a.read(l)
+	if matters {
+		a.read(l, list)
 	} else {
 		a.write(l.Raw)
+	}
+	if a.each == nil && bytes.Contains(l.Raw, []byte("---[ end Kernel panic")) {
+		// Nothing comes after it. What is said must not depend on symbols: with
+		// others it could not be told from what was said before.
+		for _, o := range a.crash.Flush() {
+			a.ended(&o, nil, a.add)
+		}
 	}
 }
 
@@ -157,7 +188,7 @@ func isPiece(raw []byte) bool { return raw[len(raw)-1] != '\n' && len(raw) >= lo
 const longLine = 32 << 10
 
 // maxPassed bounds the marked lines that are remembered.
-const maxPassed = 512
+const maxPassed = 4096
 
 // mayMatter is true for every line that could need an answer or tell something
 // about the kernel, and false for nearly all others.
@@ -168,14 +199,13 @@ func mayMatter(raw []byte) bool {
 }
 
 // read looks for what a line says and writes it with its answers.
-func (a *Annotator) read(l *oops.Line) {
+func (a *Annotator) read(l *oops.Line, list []place) {
 	if id, ok := identify(l.Raw); ok {
 		a.newKernel(&id)
 	}
 	if isTraceStart(l.Raw) {
 		a.atTrace = true
 	}
-	list := places(l)
 	for i := range list {
 		a.settle(&list[i])
 	}
@@ -191,6 +221,9 @@ func (a *Annotator) read(l *oops.Line) {
 		post = append(post, a.lookBack()...)
 	}
 	a.add(post)
+	if a.o.Layout == Script {
+		a.addPlain(decodecode(l.Text))
+	}
 }
 
 // newKernel takes the identity of the kernel that prints from here on.
@@ -288,18 +321,24 @@ func (a *Annotator) add(post []string) {
 	}
 }
 
-// insert writes marked lines before the line that is about to come, unless they
-// have just passed.
-func (a *Annotator) insert(pre []string) {
-	if len(pre) == 0 {
+// insert writes marked lines before the line that is about to come, unless a block
+// that begins so has just passed: what it says may be of other symbol files.
+func (a *Annotator) insert(block []string) {
+	if len(block) == 0 {
 		return
 	}
-	a.endLine()
-	for _, t := range pre {
-		line := a.added(t)
-		if !slices.ContainsFunc(a.passed, func(p []byte) bool { return bytes.Equal(p, line) }) {
-			a.writeMarked(t)
+	key, _, _ := strings.Cut(block[0], ": ")
+	if key == keyCrash {
+		key = block[0]
+	}
+	for _, p := range a.passed {
+		if bytes.HasPrefix(p, []byte(Mark+key)) {
+			return
 		}
+	}
+	a.endLine()
+	for _, t := range block {
+		a.writeMarked(t)
 	}
 }
 
@@ -312,15 +351,20 @@ func (a *Annotator) endLine() {
 }
 
 // ended tells of a crash whose report is complete.
-func (a *Annotator) ended(o *oops.Oops) {
+func (a *Annotator) ended(o *oops.Oops, at *cause.Place, put func([]string)) {
 	a.crashes++
+	if a.each != nil && a.failed == nil {
+		a.failed = a.each(o)
+	}
 	if a.o.Layout == Own {
-		a.insert(summary(o))
+		put(a.explain(o, at))
+		put(summary(o))
 	}
 }
 
+// finish ends the reports that are open.
 func (a *Annotator) finish() {
 	for _, o := range a.crash.Flush() {
-		a.ended(&o)
+		a.ended(&o, a.choice.placeOf(&o), a.insert)
 	}
 }

@@ -31,6 +31,16 @@ func (g *Gatherer) Line(l Line) []Oops {
 	return g.take()
 }
 
+// Partial gives the report that is open for a caller id, as far as it has come.
+func (g *Gatherer) Partial(caller string) (Oops, bool) {
+	for _, s := range g.g.open {
+		if s.caller == caller {
+			return s.oops(), true
+		}
+	}
+	return Oops{}, false
+}
+
 // Flush ends every report that is open and gives it.
 func (g *Gatherer) Flush() []Oops {
 	g.g.flush()

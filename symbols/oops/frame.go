@@ -10,6 +10,7 @@ import "strings"
 //	[<ffffffff81ca45ed>] dump_stack+0xc1/0x124
 //	[<     inline     >] __dump_stack lib/dump_stack.c:15
 //	vfs_read+0x12/0x34 fs/read_write.c:12 [inline]
+//	vfs_read (fs/read_write.c:12) crashme
 //	0xffffffff810abcde
 //
 // The arm form with "from" is parseFrom's.
@@ -32,6 +33,9 @@ func parseFrame(text string) (Frame, bool) {
 	s, hasOff, ok := f.takeSymbol(s)
 	if !ok {
 		return Frame{}, false
+	}
+	if strings.HasPrefix(s, " (") && f.takeScript(s[2:]) {
+		return f, true
 	}
 	decoded := f.takeTail(s)
 	return f, hasOff || inline || decoded && s[0] == ' ' && len(strings.Fields(s)) <= 3
@@ -107,11 +111,31 @@ func (f *Frame) takeTail(s string) (decoded bool) {
 	return decoded
 }
 
+// takeScript takes what the in-tree decode script writes in place of the offset:
+// the place, those it was inlined into, and the module behind.
+// Sample: vfs_read (fs/read_write.c:451 (discriminator 2) include/linux/fs.h:12) crashme
+func (f *Frame) takeScript(s string) bool {
+	end := strings.LastIndexByte(s, ')')
+	if end < 0 {
+		return false
+	}
+	first, _, _ := strings.Cut(s[:end], " ")
+	file, line, ok := cutPlace(first)
+	if !ok {
+		return false
+	}
+	f.File, f.Line = file, line
+	if module, _ := span(skipBlanks(s[end+1:]), isSymbol); module != "" {
+		f.Module = module
+	}
+	return true
+}
+
 // cutPlace splits "fs/read_write.c:12" and "fs/read_write.c:12:7".
 func cutPlace(s string) (file string, line int, ok bool) {
 	file, rest, found := strings.Cut(s, ":")
 	num, _, _ := strings.Cut(rest, ":")
-	if !found || !strings.Contains(file, ".") || !allDigits(num) {
+	if !found || !strings.Contains(file, ".") || file[0] == '(' || !allDigits(num) {
 		return "", 0, false
 	}
 	return file, atoi(num), true

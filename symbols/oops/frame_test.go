@@ -19,6 +19,8 @@ func TestParseFrameReadsEveryForm(t *testing.T) {
 		{" [<     inline     >] __dump_stack lib/dump_stack.c:15", Frame{Func: "__dump_stack", File: "lib/dump_stack.c", Line: 15, Inlined: true, Reliable: true}},
 		{" vfs_read+0x12/0x34 fs/read_write.c:12", Frame{Func: "vfs_read", Off: 0x12, Size: 0x34, File: "fs/read_write.c", Line: 12, Reliable: true}},
 		{" do_read fs/read_write.c:12 [inline]", Frame{Func: "do_read", File: "fs/read_write.c", Line: 12, Inlined: true, Reliable: true}},
+		{" do_read (fs/read_write.c:12)", Frame{Func: "do_read", File: "fs/read_write.c", Line: 12, Reliable: true}},
+		{" ? do_read (fs/read_write.c:12 (discriminator 2) include/linux/fs.h:3) crashme", Frame{Func: "do_read", File: "fs/read_write.c", Line: 12, Module: "crashme"}},
 		{" 0xffffffff810abcde", Frame{Addr: 0xffffffff810abcde, Reliable: true}},
 		{" _RNvMs_NtCs5QSdWC790r4_6kernel4sync+0x1c/0x40", Frame{Func: "_RNvMs_NtCs5QSdWC790r4_6kernel4sync", Off: 0x1c, Size: 0x40, Reliable: true}},
 		{" f.constprop.0.cold+0x1/0x2", Frame{Func: "f.constprop.0.cold", Off: 1, Size: 2, Reliable: true}},
@@ -32,7 +34,7 @@ func TestParseFrameReadsEveryForm(t *testing.T) {
 
 func TestParseFrameRefusesOtherLines(t *testing.T) {
 	for _, line := range []string{
-		"", " ", "Modules linked in: crashme(OE)", "WARNING: CPU: 0 PID: 1 at lib/refcount.c:25 f+0x1/0x2", "executing program",
+		"", " ", "usb (1-1): x", "x (y.c:1", "Modules linked in: crashme(OE)", "WARNING: CPU: 0 PID: 1 at lib/refcount.c:25 f+0x1/0x2", "executing program",
 		" #0: ffff8880 (mtx_a){+.+.}-{3:3}, at: f+0x1/0x2", "hardirqs last  enabled at (127): [<ffffffff968caad7>] f+0x67/0x80", "0x10", "---[ end trace ]---",
 	} {
 		if f, ok := parseFrame(line); ok {
@@ -52,6 +54,7 @@ func TestParseIPTellsKernelFromUser(t *testing.T) {
 		{"RIP: e030:xen_f+0x9/0x20", "xen_f", 0, false},
 		{"RIP: 0033:0x7f56a8c90369", "", 0x7f56a8c90369, true},
 		{"RIP: 0010:0x0", "", 0, false},
+		{"RIP: 0010:c_null (crashme.c:12) crashme", "c_null", 0, false},
 		{"pc : mark_lock+0x4/0x1b4", "mark_lock", 0, false},
 		{"pc : [<802b4048>]    lr : [<802e1324>]    psr: 60000193", "", 0x802b4048, false},
 		{"PC is at f+0x4c/0x78", "f", 0, false},

@@ -19,7 +19,7 @@ func addFixtures(f *testing.F) {
 }
 
 // FuzzLines: the raw bytes of the lines are the stream, and the text of each
-// line ends it but for '\r' and '\n'.
+// line ends it but for '\r', '\n' and what terminals take for a command.
 func FuzzLines(f *testing.F) {
 	addFixtures(f)
 	f.Fuzz(func(t *testing.T, log []byte) {
@@ -32,7 +32,10 @@ func FuzzLines(f *testing.F) {
 				t.Fatalf("line at %d says it is at %d", len(joined), l.Off)
 			}
 			joined = append(joined, l.Raw...)
-			clean := strings.ReplaceAll(strings.TrimSuffix(string(l.Raw), "\n"), "\r", "")
+			clean := cleanText(l.Raw)
+			if bytes.IndexByte(l.Raw, escape) < 0 && clean != strings.ReplaceAll(strings.TrimSuffix(string(l.Raw), "\n"), "\r", "") {
+				t.Fatalf("%q is cleaned to %q", l.Raw, clean)
+			}
 			if !strings.HasSuffix(clean, l.Text) {
 				t.Fatalf("text %q is not the end of %q", l.Text, l.Raw)
 			}

@@ -13,7 +13,7 @@ type Line struct {
 	Off    int    // byte offset of Raw in the stream
 	Raw    []byte // everything up to and including '\n', unchanged
 	Prefix Prefix // what the log put in front
-	Text   string // what the kernel said: prefix, '\r' and '\n' off
+	Text   string // what the kernel said: prefix, line end and commands to a terminal off
 }
 
 // maxLine bounds what is read as one line. Longer ones come in pieces, so no
@@ -59,12 +59,46 @@ func newLine(off int, raw []byte) Line {
 	return Line{Off: off, Raw: raw, Prefix: p, Text: rest}
 }
 
-// cleanText drops the line end and every '\r': serial consoles put one before
-// '\n', and terminals in between more.
+// cleanText drops the line end, every '\r' (serial consoles put one before '\n',
+// and terminals in between more) and commands to a terminal.
 func cleanText(raw []byte) string {
 	raw = bytes.TrimSuffix(raw, []byte{'\n'})
 	if bytes.IndexByte(raw, '\r') >= 0 {
 		raw = bytes.ReplaceAll(raw, []byte{'\r'}, nil)
 	}
+	if bytes.IndexByte(raw, escape) >= 0 {
+		raw = dropEscapes(raw)
+	}
 	return string(raw)
+}
+
+// escape begins what terminals take for a command.
+const escape = 0x1b
+
+// dropEscapes takes out colours (dmesg --color) and the set-up of a terminal that
+// firmware leaves in front of the first line.
+func dropEscapes(raw []byte) []byte {
+	clean := make([]byte, 0, len(raw))
+	for len(raw) > 0 {
+		if raw[0] != escape {
+			clean, raw = append(clean, raw[0]), raw[1:]
+			continue
+		}
+		raw = raw[escapeLen(raw):]
+	}
+	return clean
+}
+
+// escapeLen measures the sequence at the start of raw: two bytes, with a bracket
+// up to the first letter.
+func escapeLen(raw []byte) int {
+	if len(raw) < 2 || raw[1] != '[' {
+		return min(len(raw), 2)
+	}
+	for i := 2; i < len(raw); i++ {
+		if raw[i] >= '@' && raw[i] <= '~' {
+			return i + 1
+		}
+	}
+	return len(raw)
 }

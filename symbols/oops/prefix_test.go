@@ -24,7 +24,37 @@ func TestSplitPrefixTakesEveryKindOff(t *testing.T) {
 		{"syslog over printk", "Nov 22 20:30:34 host kernel: [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
 		{"dropped messages", "** 12 printk messages dropped ** [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
 		{"login prompt", "debian login: [   91.946624] BUG: x", Prefix{Level: -1, Time: "91.946624"}, "BUG: x"},
-		{"firmware's terminal set-up", "\x1bc\x1b[?7l[    0.000000] Linux", Prefix{Level: -1, Time: "0.000000"}, "Linux"},
+		{"syslog over the network", "<4>1 2026-11-22T20:30:34.123456+00:00 host kernel - - - [    8.138776] BUG: x", Prefix{Level: 4, Time: "8.138776"}, "BUG: x"},
+		{"netconsole with release", "6.12.1,4,359,11882975,-,ncfrag=0/33;BUG: x", Prefix{Level: 4, Time: "11.882975"}, "BUG: x"},
+		{"journal, precise", "Nov 22 20:30:34.123456 host kernel: BUG: x", Prefix{Level: -1}, "BUG: x"},
+		{"journal, full", "Sun 2026-11-22 20:30:34 UTC host kernel: BUG: x", Prefix{Level: -1}, "BUG: x"},
+		{"journal, unix time", "1700000000.123456 host kernel: BUG: x", Prefix{Level: -1}, "BUG: x"},
+		{"busybox syslog", "Nov 22 20:30:34 host kern.warn kernel: [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"a program's syslog line", "Nov 22 20:30:34 host systemd[1]: kernel: x", Prefix{Level: -1}, "Nov 22 20:30:34 host systemd[1]: kernel: x"},
+		{"logcat, thread time", "11-22 20:30:34.123     0     0 W kernel  : [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"logcat, brief", "W/kernel  (    0): [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"dmesg --reltime", "[  +0.000123] BUG: x", Prefix{Level: -1, Time: "+0.000123"}, "BUG: x"},
+		{"dmesg --human", "[Nov22 20:30] BUG: x", Prefix{Level: -1, Time: "Nov22 20:30"}, "BUG: x"},
+		{"dmesg --show-delta", "[    8.138776 <    0.000010>] BUG: x", Prefix{Level: -1, Time: "8.138776 <    0.000010>"}, "BUG: x"},
+		{"dmesg --notime --show-delta", "[<    0.000010>] BUG: x", Prefix{Level: -1, Time: "<    0.000010>"}, "BUG: x"},
+		{"dmesg --time-format=iso", "2026-11-22T20:30:34,123456+00:00 BUG: x", Prefix{Level: -1, Time: "2026-11-22T20:30:34,123456+00:00"}, "BUG: x"},
+		{"CI job", "2026-11-22T20:30:34.1234567Z [    8.138776][  T113] BUG: x", Prefix{Level: -1, Time: "8.138776", Caller: "T113"}, "BUG: x"},
+		{"CI job, unindented frame", "2026-11-22T20:30:34.1234567Z [    8.138776]  f+0x1/0x2", Prefix{Level: -1, Time: "8.138776"}, " f+0x1/0x2"},
+		{"ts", "20:30:34.123 [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"date and clock", "2026-11-22 20:30:34 [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"minicom", "[2026-11-22 20:30:34] [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"terminal's date", "[Sun Nov 22 20:30:34.123 2026] [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"terminal's clock", "[20:30:34] BUG: x", Prefix{Level: -1, Time: "20:30:34"}, "BUG: x"},
+		{"mail", "> [    8.138776]  f+0x1/0x2", Prefix{Level: -1, Time: "8.138776"}, " f+0x1/0x2"},
+		{"mail quoted again", "> > [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"mail quoted without blanks", ">> [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"mail without times", ">  f+0x1/0x2", Prefix{Level: -1}, " f+0x1/0x2"},
+		{"bullets", "- [    8.138776] BUG: x", Prefix{Level: -1, Time: "8.138776"}, "BUG: x"},
+		{"indented quote", "    <4>[    8.138776] BUG: x", Prefix{Level: 4, Time: "8.138776"}, "BUG: x"},
+		{"the row KASAN points at", ">ffff888004b7ff00: fb fb", Prefix{Level: -1}, ">ffff888004b7ff00: fb fb"},
+		{"frame with an address", " [<ffffffff81ca45ed>] f+0x1/0x2", Prefix{Level: -1}, " [<ffffffff81ca45ed>] f+0x1/0x2"},
+		{"context marker", " <IRQ>", Prefix{Level: -1}, " <IRQ>"},
+		{"end mark", "---[ end trace 0000000000000000 ]---", Prefix{Level: -1}, "---[ end trace 0000000000000000 ]---"},
 		{"brackets that are text", "[drm:f:34] x", Prefix{Level: -1}, "[drm:f:34] x"},
 		{"an address is no level", "<ffffffff81> x", Prefix{Level: -1}, "<ffffffff81> x"},
 		{"panic text with the word kernel", "Kernel panic - not syncing: kernel: panic_on_warn set ...", Prefix{Level: -1}, "Kernel panic - not syncing: kernel: panic_on_warn set ..."},
@@ -32,6 +62,7 @@ func TestSplitPrefixTakesEveryKindOff(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, text := SplitPrefix(c.line)
+			p.kernel, p.tool = false, false
 			if p != c.want || text != c.text {
 				t.Errorf("have %+v %q, want %+v %q", p, text, c.want, c.text)
 			}

@@ -17,7 +17,10 @@ func parseIP(text string) (f Frame, user, ok bool) {
 	f = Frame{Reliable: true, Exact: true, Raw: text}
 	s, _ = f.takeAddrs(skipBlanks(s))
 	sym := f
-	if rest, hasOff, ok := sym.takeSymbol(s); ok && (sym.takeTail(rest) || hasOff) {
+	rest, hasOff, ok := sym.takeSymbol(s)
+	if ok && (sym.takeTail(rest) || hasOff) {
+		f = sym
+	} else if strings.HasPrefix(rest, " (") && sym.takeScript(rest[2:]) {
 		f = sym
 	} else if v, _, ok := hexNumber(s); ok {
 		f.Addr = v

@@ -42,7 +42,7 @@ func (s *segment) absorb(next *segment) bool {
 	s.endOwn()
 	room := max(0, maxReport-len(s.entries))
 	s.entries = append(s.entries, next.entries[:min(room, len(next.entries))]...)
-	s.end = next.end
+	s.end = max(s.end, next.end)
 	return true
 }
 

@@ -45,11 +45,32 @@ type segmenter struct {
 	open   []*segment
 	done   func(*segment)
 	recent recent
+	dump   dump
 }
 
-// line takes the next line. A head closes the report of its caller and opens
-// one, unless it only goes on about what is open already.
+// line takes the next line.
 func (g *segmenter) line(l Line) {
+	if g.dump.take(&l) {
+		return
+	}
+	if g.dump.name != "" {
+		g.endDump()
+		g.line(l) // it may begin the next dump
+		return
+	}
+	g.next(l)
+}
+
+// endDump takes the lines that were held back.
+func (g *segmenter) endDump() {
+	for _, l := range g.dump.end() {
+		g.next(l)
+	}
+}
+
+// next takes the next line in the order of the kernel. A head closes the report
+// of its caller and opens one, unless it only goes on about what is open already.
+func (g *segmenter) next(l Line) {
 	h := matchHead(l.Text)
 	var before *segment
 	for _, s := range g.open {
@@ -92,6 +113,7 @@ func (g *segmenter) start(h *head, l *Line, earlier *segment) {
 
 // flush closes every open report.
 func (g *segmenter) flush() {
+	g.endDump()
 	for len(g.open) > 0 {
 		g.close(g.open[0])
 	}
@@ -126,7 +148,7 @@ func (s *segment) add(l *Line) {
 		s.idle++
 		return // what programs write to the same console
 	}
-	s.end = l.Off + len(l.Raw)
+	s.start, s.end = min(s.start, l.Off), max(s.end, l.Off+len(l.Raw))
 	if len(s.entries) >= maxReport {
 		s.cut = true
 		return

@@ -14,14 +14,14 @@ import (
 // explain fills what a report says about the instruction that trapped: the
 // listing, and why.
 func (w *World) explain(r *report.Report, c *captured, f cause.Fault) {
-	if !c.trapped && c.code == nil {
+	if !c.trapped && c.code == nil && f.Kind != cause.StackProtector {
 		return
 	}
 	why := cause.Explain(&cause.Input{
 		Code: c.code, Base: c.codeAt, PC: c.fault, Reg: c.regs.Get, Fault: f, Name: w.SymbolName,
 	})
 	r.Code = w.listing(&why, c.fault)
-	if c.trapped {
+	if c.trapped || f.Kind == cause.StackProtector {
 		r.Cause, r.Access = why.Text, accessOf(&why)
 	}
 }

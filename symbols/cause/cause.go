@@ -98,6 +98,8 @@ func (e *explainer) explain() (string, *Access) {
 		return e.double()
 	case ControlProtection:
 		return e.Fault.Detail, nil
+	case StackProtector:
+		return e.Fault.canary(), nil
 	case PageFault, StackGuard, Sanitizer:
 		return e.pageFault()
 	case GeneralProtection, StackSegment:

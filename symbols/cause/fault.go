@@ -19,6 +19,7 @@ const (
 	ControlProtection // IBT or shadow stack
 	StackGuard        // a page fault on the guard page of a stack
 	Sanitizer         // a page fault that KFENCE provoked
+	StackProtector    // a canary was overwritten; no trap, but a call of panic()
 	Interrupt         // nothing trapped: a watchdog or a debugger looked
 )
 
@@ -47,6 +48,12 @@ func (f *Fault) bit(b uint64) bool { return f.HasCode && f.Error&b != 0 }
 
 // executed reports whether the CPU said that it could not fetch an instruction.
 func (f *Fault) executed() bool { return f.bit(pfExecute) }
+
+// canary words what the stack protector found.
+// Source: linux kernel/panic.c __stack_chk_fail.
+func (f *Fault) canary() string {
+	return "call of __stack_chk_fail at " + f.Detail + ": the canary below the return address was overwritten"
+}
 
 // refusal says why a page fault happened although the address has nothing odd.
 // Source: linux arch/x86/mm/fault.c, show_fault_oops.

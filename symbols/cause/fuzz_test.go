@@ -22,7 +22,7 @@ func FuzzExplain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, code []byte, at uint16, kind uint8, fault, errorCode uint64, regs []byte) {
 		in := Input{
 			Code: code, Base: pc, PC: pc + addr.Addr(at),
-			Fault: Fault{Kind: Kind(kind % 16), Addr: fault, HasAddr: kind&16 != 0, Error: errorCode, HasCode: kind&32 != 0},
+			Fault: Fault{Kind: Kind(kind % 17), Addr: fault, HasAddr: kind&64 != 0, Error: errorCode, HasCode: kind&128 != 0},
 			Reg: func(name string) (uint64, bool) {
 				if i := int(name[len(name)-1]) % 16 * 8; i+8 <= len(regs) {
 					return binary.LittleEndian.Uint64(regs[i:]), true

@@ -19,14 +19,17 @@ type Place struct {
 }
 
 // FromOops explains the fault of a parsed oops from its own text. It is false if
-// no registers of a fault in the kernel were printed.
+// no registers of a fault in the kernel were printed, which the stack protector
+// does not need.
 // p, which may be nil, says where RIP is; without it addresses of the listing
 // count from the beginning of the function, unless RIP was printed as a number.
 // For processors other than x86-64 there is a listing, and a sentence only from
 // the address that the kernel gave.
 func FromOops(o *oops.Oops, p *Place) (Cause, bool) {
 	b := faultBlock(o)
-	if b == nil {
+	if f := ParseFault(string(o.Report)); f.Kind == StackProtector {
+		return Cause{Text: f.canary()}, true
+	} else if b == nil {
 		return Cause{}, false
 	}
 	fault, after := around(o, b)

@@ -27,34 +27,35 @@ var heads = []struct {
 	mark string
 	kind Kind
 }{
-	{"kernel NULL pointer dereference", PageFault},  // BUG: kernel NULL pointer dereference, address: 0000000000000010
-	{"unable to handle page fault for", PageFault},  // BUG: unable to handle page fault for address: ffffdead00000000
-	{"unable to handle kernel paging", PageFault},   // BUG: unable to handle kernel paging request at ffffdead00000000
-	{"Unable to handle kernel", PageFault},          // Unable to handle kernel paging request at virtual address 0000000000000010
-	{"stack guard page was hit at", StackGuard},     // BUG: TASK stack guard page was hit at 000000006309ef27 (stack is ...)
-	{"stack guard page: 0000", StackGuard},          // Oops: stack guard page: 0000 [#1] PREEMPT SMP
-	{"BUG: KFENCE: ", Sanitizer},                    // BUG: KFENCE: use-after-free read in c_kfence+0x1/0x2
-	{"kernel BUG at ", Bug},                         // kernel BUG at mm/usercopy.c:102!
-	{"Kernel BUG at ", Bug},                         // Kernel BUG at [verbose debug info unavailable]
-	{"WARNING: ", Warning},                          // WARNING: CPU: 0 PID: 1 at kernel/fork.c:12 copy_process+0x1/0x2
-	{"CFI failure at ", CFI},                        // CFI failure at f+0x1/0x2 (target: g+0x0/0x1; expected type: 0x1)
-	{"Missing ENDBR: ", ControlProtection},          // Missing ENDBR: f+0x0/0x10
-	{"PANIC: double fault", DoubleFault},            // traps: PANIC: double fault, error_code: 0x0
-	{"double fault: 0000 [#", DoubleFault},          // double fault: 0000 [#1] PREEMPT SMP NOPTI
-	{"general protection fault", GeneralProtection}, // general protection fault, probably for non-canonical address 0xdead000000000110: 0000 [#1]
-	{"stack segment: ", StackSegment},               // stack segment: 0000 [#1] PREEMPT SMP NOPTI
-	{"divide error: ", Divide},                      // divide error: 0000 [#1] SMP
-	{"invalid opcode: ", InvalidOpcode},             // Oops: invalid opcode: 0000 [#1] PREEMPT SMP
-	{"int3: 0000 [#", Breakpoint},                   // int3: 0000 [#1] PREEMPT SMP NOPTI
-	{"soft lockup", Interrupt},                      // watchdog: BUG: soft lockup - CPU#0 stuck for 44s! [sh:1]
-	{"detected stall", Interrupt},                   // rcu: INFO: rcu_sched self-detected stall on CPU
-	{"NMI backtrace for cpu", Interrupt},            // NMI backtrace for cpu 0
-	{"Watchdog detected hard LOCKUP", Interrupt},    // watchdog: Watchdog detected hard LOCKUP on cpu 0
-	{"scheduling while atomic", Interrupt},          // BUG: scheduling while atomic: sh/111/0x00000002
-	{"detected stalls on", Interrupt},               // INFO: rcu_sched detected stalls on CPUs/tasks:
-	{"blocked for more than", Interrupt},            // INFO: task sh:1 blocked for more than 120 seconds.
-	{"BUG: KASAN: ", Interrupt},                     // BUG: KASAN: slab-use-after-free in c_uaf+0x28/0x60 [crashme]
-	{"Kernel panic - not syncing", Interrupt},       // Kernel panic - not syncing: crashme asked for a panic (17)
+	{"kernel NULL pointer dereference", PageFault},                      // BUG: kernel NULL pointer dereference, address: 0000000000000010
+	{"unable to handle page fault for", PageFault},                      // BUG: unable to handle page fault for address: ffffdead00000000
+	{"unable to handle kernel paging", PageFault},                       // BUG: unable to handle kernel paging request at ffffdead00000000
+	{"Unable to handle kernel", PageFault},                              // Unable to handle kernel paging request at virtual address 0000000000000010
+	{"stack guard page was hit at", StackGuard},                         // BUG: TASK stack guard page was hit at 000000006309ef27 (stack is ...)
+	{"stack guard page: 0000", StackGuard},                              // Oops: stack guard page: 0000 [#1] PREEMPT SMP
+	{"BUG: KFENCE: ", Sanitizer},                                        // BUG: KFENCE: use-after-free read in c_kfence+0x1/0x2
+	{"kernel BUG at ", Bug},                                             // kernel BUG at mm/usercopy.c:102!
+	{"Kernel BUG at ", Bug},                                             // Kernel BUG at [verbose debug info unavailable]
+	{"WARNING: ", Warning},                                              // WARNING: CPU: 0 PID: 1 at kernel/fork.c:12 copy_process+0x1/0x2
+	{"CFI failure at ", CFI},                                            // CFI failure at f+0x1/0x2 (target: g+0x0/0x1; expected type: 0x1)
+	{"Missing ENDBR: ", ControlProtection},                              // Missing ENDBR: f+0x0/0x10
+	{"PANIC: double fault", DoubleFault},                                // traps: PANIC: double fault, error_code: 0x0
+	{"double fault: 0000 [#", DoubleFault},                              // double fault: 0000 [#1] PREEMPT SMP NOPTI
+	{"general protection fault", GeneralProtection},                     // general protection fault, probably for non-canonical address 0xdead000000000110: 0000 [#1]
+	{"stack segment: ", StackSegment},                                   // stack segment: 0000 [#1] PREEMPT SMP NOPTI
+	{"divide error: ", Divide},                                          // divide error: 0000 [#1] SMP
+	{"invalid opcode: ", InvalidOpcode},                                 // Oops: invalid opcode: 0000 [#1] PREEMPT SMP
+	{"int3: 0000 [#", Breakpoint},                                       // int3: 0000 [#1] PREEMPT SMP NOPTI
+	{"stack-protector: Kernel stack is corrupted in: ", StackProtector}, // Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: f+0x1/0x2
+	{"soft lockup", Interrupt},                                          // watchdog: BUG: soft lockup - CPU#0 stuck for 44s! [sh:1]
+	{"detected stall", Interrupt},                                       // rcu: INFO: rcu_sched self-detected stall on CPU
+	{"NMI backtrace for cpu", Interrupt},                                // NMI backtrace for cpu 0
+	{"Watchdog detected hard LOCKUP", Interrupt},                        // watchdog: Watchdog detected hard LOCKUP on cpu 0
+	{"scheduling while atomic", Interrupt},                              // BUG: scheduling while atomic: sh/111/0x00000002
+	{"detected stalls on", Interrupt},                                   // INFO: rcu_sched detected stalls on CPUs/tasks:
+	{"blocked for more than", Interrupt},                                // INFO: task sh:1 blocked for more than 120 seconds.
+	{"BUG: KASAN: ", Interrupt},                                         // BUG: KASAN: slab-use-after-free in c_uaf+0x28/0x60 [crashme]
+	{"Kernel panic - not syncing", Interrupt},                           // Kernel panic - not syncing: crashme asked for a panic (17)
 }
 
 // head looks for the line that opens a crash.
@@ -82,7 +83,7 @@ func (f *Fault) head(line string) {
 			}
 		case Warning:
 			f.Detail = warnedAt(rest)
-		case CFI:
+		case CFI, StackProtector:
 			f.Detail, _, _ = strings.Cut(rest, " ")
 		case Sanitizer:
 			f.Detail, _, _ = strings.Cut("KFENCE: "+rest, " in ")

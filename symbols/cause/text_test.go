@@ -32,6 +32,8 @@ func TestKernelsWordsSayWhatTrapped(t *testing.T) {
 		{"KFENCE", "BUG: KFENCE: use-after-free read in c_kfence+0x1/0x2\n", Fault{Kind: Sanitizer, Detail: "KFENCE: use-after-free read"}},
 		{"kCFI", "CFI failure at f+0x1/0x2 (target: g+0x0/0x1; expected type: 0x1)\n", Fault{Kind: CFI, Detail: "f+0x1/0x2"}},
 		{"missing endbr64", "traps: Missing ENDBR: f+0x0/0x10\n", Fault{Kind: ControlProtection, Detail: "indirect jump or call to f+0x0/0x10, which has no endbr64"}},
+		{"stack protector", "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: c_stackprot+0x66/0x70 [crashme]\n",
+			Fault{Kind: StackProtector, Detail: "c_stackprot+0x66/0x70"}},
 		{"int3", "int3: 0000 [#1] SMP\n", Fault{Kind: Breakpoint}},
 		{"stack segment", "stack segment: 0000 [#1] SMP\n", Fault{Kind: StackSegment}},
 		{"soft lockup", "watchdog: BUG: soft lockup - CPU#0 stuck for 44s! [sh:1]\n", Fault{Kind: Interrupt}},

@@ -32,10 +32,10 @@ func (s *Session) attach(ctx context.Context, v *Stopped) error {
 		s.look.Store(true)
 		s.emit(Event{Kind: Note, Text: "the guest has not booted its kernel yet: traps follow as soon as it is mapped"})
 		return nil
-	case err != nil:
-		return err
+	case errors.Is(err, errFetching):
+		return nil
 	}
-	return nil
+	return err
 }
 
 // watchReset sets the breakpoint at the reset vector. A stub that refuses it
@@ -62,11 +62,11 @@ func (v *Stopped) findKernel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.World = w
-	v.world.Store(w)
+	v.use(w)
 	v.seen = 0
 	v.stopAwaiting(ctx)
 	v.sayDebugInfo()
+	v.fetchDWARF()
 	armed := 0
 	if !v.opts.NoTraps {
 		if armed, err = v.arm(ctx); err != nil {

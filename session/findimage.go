@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,46 +41,100 @@ func (v *Stopped) openNamed() error {
 	return nil
 }
 
+// search is a look through the vmlinux files of this host.
+type search struct {
+	tried []string
+	guest kernel.Identity // of the running kernel, once it is known
+}
+
 // searchKernel tries the vmlinux files of this host. The first mismatch tells
-// the running kernel's build-id, which leads straight to the right file.
+// the running kernel's build-id, which leads straight to the right file, here or
+// where debug information is fetched from.
+// Errors: errFetching.
 func (v *Stopped) searchKernel(ctx context.Context) (*kernel.Kernel, error) {
-	queue := imageCandidates(v.opts.Stub)
-	var tried []string
-	var mismatch *kernel.MismatchError
-	for len(queue) > 0 {
-		path := queue[0]
-		queue = queue[1:]
-		if slices.Contains(tried, path) {
-			continue
-		}
-		im, err := symbols.Open(path, &symbols.OpenOptions{Log: v.log})
-		if err != nil {
-			continue
-		}
-		tried = append(tried, path)
-		k, err := kernel.Attach(ctx, v.Target, im, &kernel.Options{Log: v.log.With("c", "kernel")})
-		if err == nil {
-			v.image = im
-			v.emit(Event{Kind: Note, Text: "vmlinux: " + path})
-			return k, nil
-		}
-		im.Close()
-		if errors.Is(err, kernel.ErrNotBooted) {
-			return nil, err
-		}
-		if m, ok := errors.AsType[*kernel.MismatchError](err); ok && mismatch == nil && m.GuestID != "" {
-			mismatch = m
-			if found, err := symbols.FindVmlinux(releaseOf(m.GuestBanner), m.GuestID, nil); err == nil {
-				queue = append([]string{found}, queue...)
+	var s search
+	fetched := search{guest: v.fetcher.guest} // which spares the slow way to what has been fetched for it
+	queue := append(fetched.byID(), imageCandidates(v.opts.Stub, cmp.Or(v.opts.proc, "/proc"))...)
+	for {
+		for len(queue) > 0 {
+			path := queue[0]
+			queue = queue[1:]
+			knew := s.guest.BuildID != ""
+			if k, err := v.tryImage(ctx, &s, path); k != nil || err != nil {
+				return k, err
+			}
+			if !knew && s.guest.BuildID != "" {
+				queue = append(s.byID(), queue...)
 			}
 		}
+		if s.guest.BuildID != "" || s.guest.Banner != "" || v.opts.Fetch == nil {
+			break
+		}
+		id, err := kernel.Identify(ctx, v.Target)
+		if err != nil {
+			return nil, err
+		}
+		s.guest = id
+		queue = s.byID()
 	}
-	if mismatch != nil {
-		return nil, fmt.Errorf("none of the %d vmlinux files here is the running kernel's (build-id %s, %q): name the right one; tried %s",
-			len(tried), mismatch.GuestID, mismatch.GuestBanner, strings.Join(tried, ", "))
+	refuse := s.refusal()
+	if s.guest.BuildID == "" {
+		return nil, refuse
 	}
-	return nil, fmt.Errorf("no vmlinux named and none found here that fits (tried %d: %s): name the vmlinux of the running kernel",
-		len(tried), strings.Join(tried, ", "))
+	v.fetcher.guest = s.guest
+	return nil, v.fetchVmlinux(s.guest.BuildID, refuse)
+}
+
+// tryImage attaches with one file; nil without an error if it does not fit.
+// Errors: kernel.ErrNotBooted.
+func (v *Stopped) tryImage(ctx context.Context, s *search, path string) (*kernel.Kernel, error) {
+	if slices.Contains(s.tried, path) {
+		return nil, nil
+	}
+	im, err := symbols.Open(path, &symbols.OpenOptions{Log: v.log})
+	if err != nil {
+		return nil, nil
+	}
+	s.tried = append(s.tried, path)
+	k, err := kernel.Attach(ctx, v.Target, im, &kernel.Options{Log: v.log.With("c", "kernel")})
+	if err == nil {
+		v.image = im
+		v.emit(Event{Kind: Note, Text: "vmlinux: " + path})
+		return k, nil
+	}
+	im.Close() // read-only: nothing to lose
+	if errors.Is(err, kernel.ErrNotBooted) {
+		return nil, err
+	}
+	if m, ok := errors.AsType[*kernel.MismatchError](err); ok && s.guest.BuildID == "" {
+		s.guest = kernel.Identity{BuildID: m.GuestID, Banner: m.GuestBanner}
+	}
+	return nil, nil
+}
+
+// byID finds the file of the running kernel's build-id.
+func (s *search) byID() []string {
+	if s.guest == (kernel.Identity{}) {
+		return nil
+	}
+	found, err := symbols.FindVmlinux(releaseOf(s.guest.Banner), s.guest.BuildID, nil)
+	if err != nil {
+		return nil
+	}
+	return []string{found}
+}
+
+// refusal says that there is no vmlinux that fits.
+func (s *search) refusal() error {
+	if s.guest.BuildID != "" && len(s.tried) > 0 {
+		return fmt.Errorf("none of the %d vmlinux files here is the running kernel's (build-id %s, %q): name the right one; tried %s",
+			len(s.tried), s.guest.BuildID, s.guest.Banner, strings.Join(s.tried, ", "))
+	}
+	if s.guest.BuildID != "" {
+		return fmt.Errorf("there is no vmlinux here of the running kernel (build-id %s, %q): name it", s.guest.BuildID, s.guest.Banner)
+	}
+	return fmt.Errorf("no vmlinux named and none found here that fits (tried %d: %s): name the vmlinux of the running kernel",
+		len(s.tried), strings.Join(s.tried, ", "))
 }
 
 // releaseOf takes the release out of a banner.
@@ -90,9 +145,9 @@ func releaseOf(banner string) string {
 }
 
 // imageCandidates lists vmlinux files that may be the guest's, likeliest first.
-func imageCandidates(stub string) []string {
+func imageCandidates(stub, proc string) []string {
 	list := []string{"vmlinux"}
-	for _, k := range qemuKernels(stub) {
+	for _, k := range qemuKernels(stub, proc) {
 		dir, base := filepath.Split(k)
 		list = append(list,
 			filepath.Join(dir, "vmlinux"),
@@ -128,8 +183,8 @@ func imageCandidates(stub string) []string {
 
 // qemuKernels finds the -kernel arguments of the QEMUs that run here, those
 // whose command line names the stub's port first.
-func qemuKernels(stub string) []string {
-	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline") // only a bad pattern fails
+func qemuKernels(stub, proc string) []string {
+	lines, _ := filepath.Glob(filepath.Join(proc, "[0-9]*/cmdline")) // only a bad pattern fails
 	port := stub[strings.LastIndexByte(stub, ':')+1:]
 	var first, rest []string
 	for _, line := range lines {

@@ -33,11 +33,17 @@ func (v *Stopped) RefreshModules(ctx context.Context) error {
 	}
 	w, err := v.World.rebuilt(ctx, v)
 	if w != nil && w != v.World {
-		v.World = w
-		v.world.Store(w)
+		v.use(w)
 		v.emit(Event{Kind: Modules, Text: fmt.Sprintf("%d modules", len(w.Symbols.Modules()))})
 	}
 	return err
+}
+
+// use replaces the world.
+func (v *Stopped) use(w *World) {
+	v.World = w
+	v.world.Store(w)
+	v.fetchModules(w)
 }
 
 // part is what was found for one loaded module: it holds as long as the module
@@ -71,6 +77,9 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 		p, known := w.parts[key]
 		if !known {
 			p = next.newPart(ctx, v, &mods[i])
+			if p.mod.Image == nil || !p.mod.Image.HasDWARF() {
+				next.missing = append(next.missing, file{mods[i].Name, mods[i].BuildID})
+			}
 		}
 		next.parts[key] = p
 		placed = append(placed, p.mod)

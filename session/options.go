@@ -18,6 +18,7 @@ type Options struct {
 
 	ModuleDirs []string     // where files of modules may lie, before the usual places
 	Sources    SourceDirs   // where source text may lie
+	Fetch      Fetch        // gets debug information that is not on this host; nil: nobody does
 	Policy     *trap.Policy // nil stops at everything
 	ReportDir  string       // empty: reports are not written
 	Force      bool         // go on although vmlinux is not proven to be the running kernel
@@ -30,9 +31,12 @@ type Options struct {
 
 	Origin  report.Session // how this guest came to be, for session.json
 	OnEvent func(Event)    // hears every event, on the loop: it must not block
+	Waiting func(string)   // hears what is waited for before front is called, from any goroutine; nil: OnEvent does, as of a Note
 	Console func() []byte  // recent raw console bytes, if the console is ours
 	Record  *rsp.Recorder  // transcript of the talk with the stub
 	Log     *slog.Logger   // nil discards
+
+	proc string // where the host's processes are, for tests; empty: /proc
 }
 
 // SourceDirs say where source text lies on this host.

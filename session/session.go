@@ -9,6 +9,8 @@
 //   - acceptor, and a reader and a writer per gdb: block on their sockets; the
 //     readers post packets and wait for what the writers are to carry
 //   - at most one worker: an inspection or a job, while the guest stands
+//   - fetchers, while debug information is missing: block on the network, and on
+//     each other; what has come is put to use by a job
 //   - watcher: asks for a look every now and then while no kernel is known, and
 //     when a report does not end
 //
@@ -52,6 +54,9 @@ type Session struct {
 
 	workCtx  context.Context // of workers; set before the loop starts
 	stopWork context.CancelFunc
+	fetchCtx context.Context // of downloads; set before the loop starts
+	waits    atomic.Bool     // front has not been called yet
+	fetcher  fetcher
 	listens  string        // where gdb may connect; set before front is called
 	leaving  time.Duration // see leaveTimeout; set before the session ends
 	ended    bool          // every goroutine has been joined
@@ -147,7 +152,7 @@ func newSession(o *Options) *Session {
 		post: make(chan machine.Event), gone: make(chan error, 1), calls: make(chan func()), done: make(chan struct{}), stubLost: make(chan struct{}),
 		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func(context.Context) machine.JobDone),
 		stops: make(map[chan Stop]struct{}), watchers: make(map[chan Event]struct{}), gdbs: make(map[*gdbClient]struct{}),
-		armed: make(map[addr.Addr]*trap.Point), hooks: make(map[addr.Addr][]*Hook),
+		armed: make(map[addr.Addr]*trap.Point), hooks: make(map[addr.Addr][]*Hook), fetcher: newFetcher(),
 	}
 }
 
@@ -156,6 +161,9 @@ func (s *Session) serve(ctx context.Context, front func(context.Context, *Sessio
 	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
 	s.workCtx, s.stopWork = context.WithCancel(loopCtx)
 	defer s.stopWork()
+	var stopFetch context.CancelFunc
+	s.fetchCtx, stopFetch = context.WithCancel(ctx)
+	s.waits.Store(true)
 	var loop sync.WaitGroup
 	loop.Go(func() { s.loop(loopCtx) })
 	defer func() {
@@ -169,9 +177,20 @@ func (s *Session) serve(ctx context.Context, front func(context.Context, *Sessio
 		last := &Stopped{Session: s, World: s.world.Load()} // the stub may have gone in mid-report
 		last.reportUnfinished(context.Background(), "the connection to QEMU ended before the kernel did")
 	}()
-	if err := s.Quiesced(ctx, s.attach); err != nil {
+	defer stopFetch()
+	var coming *arrival
+	err = s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
+		err := s.attach(ctx, v)
+		coming = v.fetcher.vmlinux
+		return err
+	})
+	if err == nil {
+		err = s.awaitVmlinux(ctx, coming)
+	}
+	if err != nil {
 		return err
 	}
+	s.waits.Store(false)
 	watch, stopWatch := context.WithCancel(ctx)
 	defer stopWatch()
 	s.tasks.Go(func() { s.watch(watch) })

@@ -63,7 +63,8 @@ func (v *Stopped) lookOnce(ctx context.Context) error {
 
 // sayNoKernel tells why no kernel was found, unless it is too early for one.
 func (s *Session) sayNoKernel(ctx context.Context, err error) {
-	if err != nil && !errors.Is(err, kernel.ErrNotBooted) && ctx.Err() == nil {
+	early := errors.Is(err, kernel.ErrNotBooted) || errors.Is(err, errFetching)
+	if err != nil && !early && ctx.Err() == nil {
 		s.emit(Event{Kind: Refused, Text: err.Error(), Err: err})
 	}
 }

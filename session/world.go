@@ -23,6 +23,7 @@ type World struct {
 	finder   *symbols.ModuleFinder
 	parts    map[string]part // by module and place
 	modules  string          // fingerprint of the module list this was built from
+	missing  []file          // debug information of modules that is not on this host
 }
 
 // Unproven says why vmlinux is not known to be the running kernel's, which only

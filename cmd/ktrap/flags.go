@@ -43,6 +43,7 @@ func (f *trapFlags) options(sym *symbolFlags, log *slog.Logger) (o *session.Opti
 	o = &session.Options{
 		Policy: policy, ReportDir: f.ReportDir, Force: f.Force, StayPaused: f.Paused,
 		ModuleDirs: sym.Modules, Log: log,
+		Fetch: fetchForSession(), Waiting: func(text string) { progress("%s", text) },
 		Sources: session.SourceDirs{Dirs: sym.SourceDir, Substitute: make(map[string]string)},
 		Origin:  report.Session{Version: version, CommandLine: os.Args},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"ktrap/session"
 	"ktrap/symbols"
 	"ktrap/symbols/debuginfod"
 )
@@ -43,6 +44,20 @@ func fetchDebugInfo() func(buildID string) (string, error) {
 			say(os.Stderr, err.Error()) // what is on this host answers what it can
 		}
 		return path, err
+	}
+}
+
+// fetchForSession gets debug information from the servers of DEBUGINFOD_URLS for a
+// session, which tells how far it is; nil when there are none.
+func fetchForSession() session.Fetch {
+	if debuginfod.FromEnv() == nil {
+		return nil
+	}
+	return func(ctx context.Context, buildID string, progress func(got, total int64)) error {
+		client := debuginfod.FromEnv()
+		client.Progress = func(_ string, got, total int64) { progress(got, total) }
+		_, err := client.Fetch(ctx, buildID)
+		return err
 	}
 }
 

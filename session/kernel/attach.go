@@ -102,13 +102,7 @@ func booted(ctx context.Context, t *target.Target) error {
 // a candidate counts if banner and build-id lie where it says.
 func (k *Kernel) locate(ctx context.Context) error {
 	m := k.memory(ctx)
-	f := finder{image: k.image, sections: k.sections, mem: m, mapped: func(a addr.Addr) (bool, error) {
-		_, err := k.target.Translate(ctx, a)
-		if _, fault := errors.AsType[*target.FaultError](err); fault {
-			return false, nil
-		}
-		return err == nil, err
-	}}
+	f := finder{image: k.image, sections: k.sections, mem: m, mapped: mappedBy(ctx, k.target)}
 	found, err := f.find()
 	if err != nil {
 		return err

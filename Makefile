@@ -5,7 +5,7 @@ GO       ?= go
 BIN      := bin/ktrap
 # Packages whose golden files `make golden` rewrites. What is recorded from a live guest is
 # rewritten with `go test -tags qemu PACKAGE -update`: ./cmd/ktrap/terminal ./rsp/rsptest ./session/unwind
-GOLDEN   := ./symbols/oops ./session/report ./scripts ./cmd/ktrap/terminal
+GOLDEN   := ./symbols/oops ./symbols/cause ./session/report ./scripts ./cmd/ktrap/terminal
 FUZZTIME ?= 10s
 # The live tests that make test runs, on one kernel; make integration runs all.
 SHORT    := TestTheStackIsTheKernelsOwnTrace|TestStockGDBDebugsAndSees|TestAStubThatIsNotThere|TestAWrongVmlinux|TestTrapsAreArmedAgainAfterAReboot|TestSIGTERMLeaves|TestALoggedWarning|TestAPersonWorksAtAGuest|TestShippedScripts

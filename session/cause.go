@@ -19,6 +19,7 @@ func (w *World) explain(r *report.Report, c *captured, f cause.Fault) {
 	}
 	why := cause.Explain(&cause.Input{
 		Code: c.code, Base: c.codeAt, PC: c.fault, Reg: c.regs.Get, Fault: f, Name: w.SymbolName,
+		Member: w.memberAt(c.fault),
 	})
 	r.Code = w.listing(&why, c.fault)
 	if c.trapped || f.Kind == cause.StackProtector {
@@ -33,12 +34,22 @@ func (w *World) explainText(r *report.Report, c *captured, said *oops.Oops) {
 	if at, err := w.placeOf(&said.RIP); err == nil {
 		place.PC = at
 	}
+	place.Member = w.memberAt(place.PC)
 	why, ok := cause.FromOops(said, place)
 	if !ok {
 		w.explain(r, c, cause.Fault{Kind: cause.Interrupt})
 		return
 	}
 	r.Cause, r.Access, r.Code = why.Text, accessOf(&why), w.listing(&why, place.PC)
+}
+
+// memberAt names members behind the pointers that registers hold at a pc.
+func (w *World) memberAt(pc addr.Addr) func(string, int64) string {
+	im, at, ok := w.Symbols.Home(pc)
+	if !ok {
+		return nil
+	}
+	return func(register string, offset int64) string { return cause.Member(im.Types(), at, register, offset) }
 }
 
 // faultOf joins what the stop tells about a fault and what the kernel printed.

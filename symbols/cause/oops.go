@@ -16,6 +16,8 @@ type Place struct {
 	// nothing is computed from them.
 	Linked bool
 	Name   func(addr.Addr) string // may be nil
+	// Member is that of Input. May be nil.
+	Member func(register string, offset int64) string
 }
 
 // FromOops explains the fault of a parsed oops from its own text. It is false if
@@ -114,7 +116,7 @@ func lateCode(text string) string {
 func (in *Input) place(b *oops.Block, p *Place) {
 	switch f := b.RIP; {
 	case p != nil:
-		in.PC, in.Relative, in.Name = p.PC, p.Linked, p.Name
+		in.PC, in.Relative, in.Name, in.Member = p.PC, p.Linked, p.Name, p.Member
 	case f.Addr != 0 || f.Func == "":
 		in.PC = addr.Addr(f.Addr)
 	default:

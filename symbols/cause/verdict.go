@@ -54,7 +54,7 @@ func (e *explainer) judge(a *Access) verdict {
 		return e.judgeAddress(a.Addr)
 	} else if v.bad() && offset > -farthest && offset < farthest {
 		v.offset = offset
-		v.text += member(a, offset)
+		v.text += e.member(a, p, offset)
 		return v
 	}
 	return e.judgeAddress(a.Addr)
@@ -177,8 +177,13 @@ func errorPointer(name string, v int64) string {
 }
 
 // member says what of the thing pointed to was meant.
-func member(a *Access, offset int64) string {
+func (e *explainer) member(a *Access, p term, offset int64) string {
 	plain := offset == a.disp
+	if e.Member != nil && plain {
+		if name := e.Member(p.name, offset); name != "" {
+			return fmt.Sprintf(", member %s at offset %d", name, offset)
+		}
+	}
 	switch {
 	case offset == 0:
 		return ""

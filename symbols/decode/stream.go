@@ -98,12 +98,14 @@ var ErrRefused = fmt.Errorf("vmlinux is not that of the log")
 // Run passes everything on. What is there is written before more is waited for.
 // Errors: of reading and writing; wraps ErrRefused, after everything was passed on.
 func (a *Annotator) Run(r io.Reader) error {
-	for l, err := range oops.Lines(&flushed{r, a.out}) {
+	in := &skimmer{a: a, r: r}
+	for l, err := range oops.Lines(in) {
 		if err != nil {
 			a.finish()
 			a.out.Flush() // the error to tell is that of reading
 			return err
 		}
+		l.Off += in.skimmed
 		a.line(&l)
 		if a.failed != nil {
 			return a.failed
@@ -120,19 +122,6 @@ func (a *Annotator) Run(r io.Reader) error {
 		return fmt.Errorf("%w: %s", ErrRefused, a.choice.why)
 	}
 	return nil
-}
-
-// flushed writes out what there is before it waits for more.
-type flushed struct {
-	r   io.Reader
-	out *bufio.Writer
-}
-
-func (f *flushed) Read(p []byte) (int, error) {
-	if err := f.out.Flush(); err != nil {
-		return 0, err
-	}
-	return f.r.Read(p)
 }
 
 // line passes one line on.
@@ -193,9 +182,9 @@ const maxPassed = 4096
 // mayMatter is true for every line that could need an answer or tell something
 // about the kernel, and false for nearly all others.
 func mayMatter(raw []byte) bool {
-	return bytes.Contains(raw, []byte("+0x")) || bytes.Contains(raw, []byte("ffff")) ||
+	return bytes.Contains(raw, []byte("+0x")) || bytes.Contains(raw, []byte("0xff")) || bytes.Contains(raw, []byte("[<ff")) ||
 		bytes.Contains(raw, []byte("Linux version ")) || bytes.Contains(raw, []byte(" Comm: ")) ||
-		bytes.Contains(raw, []byte("Kernel Offset: ")) || bytes.Contains(raw, []byte("Call ")) || bytes.Contains(raw, []byte("Code: "))
+		bytes.Contains(raw, []byte("Kernel Offset: ")) || isTraceStart(raw) || bytes.Contains(raw, []byte("Code: "))
 }
 
 // read looks for what a line says and writes it with its answers.
@@ -352,6 +341,9 @@ func (a *Annotator) endLine() {
 
 // ended tells of a crash whose report is complete.
 func (a *Annotator) ended(o *oops.Oops, at *cause.Place, put func([]string)) {
+	if o.Minor {
+		return // the kernel coped
+	}
 	a.crashes++
 	if a.each != nil && a.failed == nil {
 		a.failed = a.each(o)

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"ktrap/symbols/symtest"
 )
@@ -226,6 +228,15 @@ func FuzzNothingIsLostOrMoved(f *testing.F) {
 			}
 			inOrder(t, string(log), got)
 		}
+		var slow bytes.Buffer
+		a, err2 := NewAnnotator(&slow, &Options{Finder: Finder{Vmlinux: vmlinux}})
+		if err2 != nil {
+			t.Fatal(err2)
+		}
+		defer a.Close()
+		if err2 := a.Run(iotest.OneByteReader(bytes.NewReader(log))); (err2 == nil) != (err == nil) || slow.String() != out {
+			t.Fatalf("byte by byte: %v\n%q\nat once: %v\n%q", err2, slow.String(), err, out)
+		}
 		again, _, err := decoded(t, Options{Finder: Finder{Vmlinux: vmlinux}}, out)
 		if err == nil && again != out {
 			t.Fatalf("decoded again:\n%q\nthen\n%q", out, again)
@@ -260,4 +271,50 @@ func lineIn(text, line string) int {
 		at += i + 1
 	}
 	return -1
+}
+
+// endless gives a log of a size without keeping it.
+type endless struct {
+	line []byte
+	left int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left <= 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for n+len(e.line) <= len(p) {
+		n += copy(p[n:], e.line)
+	}
+	e.left -= n
+	return n, nil
+}
+
+func TestALogOfAnySizeNeedsTheSameMemory(t *testing.T) {
+	for name, line := range map[string]string{
+		"nothing in it":   "[    1.0] pci 0000:00:02.0: BAR 4: assigned\n",
+		"frames":          " first+0x4/0x20\n",
+		"bare addresses":  " [<ffffffff81000009>]\n",
+		"crashes":         "BUG: kernel NULL pointer dereference, address: 0000000000000010\nRIP: 0010:first+0x4/0x20\n",
+		"many caller ids": "[    1.0][    C1] BUG: kernel NULL pointer dereference, address: 0\n[    1.0][    C2] BUG: unable to handle page fault for address: f\n",
+		"no line end":     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	} {
+		a, err := NewAnnotator(io.Discard, &Options{Finder: Finder{Vmlinux: tinyKernel(t)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		if err := a.Run(&endless{[]byte(line), 4 << 20}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		a.Close()
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 3<<20 {
+			t.Errorf("%s: %d KB are kept", name, grown>>10)
+		}
+	}
 }

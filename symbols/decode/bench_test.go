@@ -1,0 +1,35 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+)
+
+// plainLog is a boot log without a place in it.
+func plainLog(size int) []byte {
+	var b bytes.Buffer
+	for i := 0; b.Len() < size; i++ {
+		fmt.Fprintf(&b, "[%5d.%06d] pci 0000:00:%02x.0: BAR 4: assigned [mem 0x800000000-0x800003fff 64bit pref]\n", i/1000, i%1000000, i%32)
+		fmt.Fprintf(&b, "[%5d.%06d] systemd[1]: Started systemd-journald.service - Journal Service.\n", i/1000, i%1000000)
+		fmt.Fprintf(&b, "[%5d.%06d] EXT4-fs (vda1): mounted filesystem with ordered data mode. Quota mode: none.\n", i/1000, i%1000000)
+	}
+	return b.Bytes()
+}
+
+func BenchmarkPlainLines(b *testing.B) {
+	log := plainLog(16 << 20)
+	b.SetBytes(int64(len(log)))
+	b.ReportAllocs()
+	for b.Loop() {
+		a, err := NewAnnotator(io.Discard, &Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := a.Run(bytes.NewReader(log)); err != nil {
+			b.Fatal(err)
+		}
+		a.Close()
+	}
+}

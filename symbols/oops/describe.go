@@ -1,6 +1,7 @@
 package oops
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -29,9 +30,10 @@ func (h *head) chooseIn(lines []entry) (*form, captures) {
 		}
 		for j := range lines[1:] {
 			if more, ok := f.then.find(lines[1+j].text); ok {
-				for k, v := range more {
-					caps[k] = v
+				if caps == nil {
+					caps = captures{}
 				}
+				maps.Copy(caps, more)
 				return f, caps
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -117,4 +118,31 @@ func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
 		Parse(log)
 	}
+}
+
+// FuzzReport: the lines of a report are lines of the log, in its order, and so
+// are those of its text. Only the parts of a dump are put in another order.
+func FuzzReport(f *testing.F) {
+	addFixtures(f)
+	f.Fuzz(func(t *testing.T, log []byte) {
+		var texts []string
+		for l := range Lines(bytes.NewReader(log)) {
+			texts = append(texts, l.Text)
+			if _, _, ok := parsePart(l.Text); ok {
+				return
+			}
+		}
+		for _, o := range Parse(log) {
+			for _, report := range [][]byte{o.Report, o.ReportText} {
+				rest := texts
+				for line := range strings.Lines(string(report)) {
+					at := slices.Index(rest, strings.TrimSuffix(line, "\n"))
+					if at < 0 {
+						t.Fatalf("%q is not in the log behind the line before it", line)
+					}
+					rest = rest[at+1:]
+				}
+			}
+		}
+	})
 }

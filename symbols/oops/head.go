@@ -34,8 +34,8 @@ type form struct {
 	minor  bool   // news, but the kernel copes
 }
 
-// matchHead finds the first head in a line.
-func matchHead(line string) *head {
+// matchHead finds the first head in a line, and the form of the line alone.
+func matchHead(line string) (*head, *form) {
 	table := heads()
 	for set := headMarks().in(line); set != 0; set &= set - 1 {
 		h := &table[bits.TrailingZeros64(set)]
@@ -43,10 +43,10 @@ func matchHead(line string) *head {
 			continue
 		}
 		if f, _ := h.choose(line); f != nil {
-			return h
+			return h, f
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (h *head) ignores(line string) bool {

@@ -24,84 +24,106 @@ type pattern string
 // captures holds what the holes of a pattern took, by the name of the hole.
 type captures map[string]string
 
-// maxMatch bounds the part of a line that patterns look at, because two
-// wildcards cost the square of its length.
+// maxMatch bounds the part of a line that patterns look at.
 const maxMatch = 1024
+
+// maxSteps bounds the work on one line: a line made for it could let two
+// wildcards try every pair of places. No sample needs a tenth of it.
+const maxSteps = 1000
 
 // find looks for the pattern in a line.
 func (p pattern) find(line string) (captures, bool) {
+	caps, _, ok := p.match(line)
+	return caps, ok
+}
+
+// match finds the pattern and tells how many steps that took.
+func (p pattern) match(line string) (captures, int, bool) {
 	if len(line) > maxMatch {
 		line = line[:maxMatch]
 	}
+	var m matcher
 	pat := string(p)
 	if rest, ok := strings.CutPrefix(pat, "^"); ok {
-		caps := captures{}
-		return caps, matchHere(rest, line, caps)
+		ok := m.here(rest, line)
+		return m.caps, m.steps, ok
 	}
-	lead := pat
-	if i := strings.IndexAny(pat, "{*"); i >= 0 {
-		lead = pat[:i]
-	}
+	lead := literal(pat)
 	for at := 0; at <= len(line); at++ {
 		next := strings.Index(line[at:], lead)
-		if next < 0 {
-			return nil, false
+		if next < 0 || m.spent() {
+			break
 		}
 		at += next
-		caps := captures{}
-		if matchHere(pat, line[at:], caps) {
-			return caps, true
+		if m.here(pat, line[at:]) {
+			return m.caps, m.steps, true
 		}
 	}
-	return nil, false
+	return nil, m.steps, false
 }
 
-// matchHere matches a pattern at the start of s.
-func matchHere(pat, s string, caps captures) bool {
-	hole := strings.IndexAny(pat, "{*")
-	if hole < 0 {
-		return strings.HasPrefix(s, pat)
+// literal gives the text that a pattern begins with.
+func literal(pat string) string {
+	if i := strings.IndexAny(pat, "{*"); i >= 0 {
+		return pat[:i]
 	}
-	if !strings.HasPrefix(s, pat[:hole]) {
+	return pat
+}
+
+// matcher is the state of one match.
+type matcher struct {
+	caps  captures
+	steps int
+}
+
+func (m *matcher) spent() bool { return m.steps > maxSteps }
+
+// here matches a pattern at the start of s.
+func (m *matcher) here(pat, s string) bool {
+	if m.steps++; m.spent() {
 		return false
 	}
-	s, pat = s[hole:], pat[hole:]
+	lead := literal(pat)
+	if !strings.HasPrefix(s, lead) {
+		return false
+	}
+	s, pat = s[len(lead):], pat[len(lead):]
+	if pat == "" {
+		return true
+	}
 	if pat[0] == '*' {
-		return matchText("", pat[1:], s, caps)
+		return m.text("", pat[1:], s)
 	}
 	name, rest, ok := strings.Cut(pat[1:], "}")
 	if !ok {
 		return strings.HasPrefix(s, pat)
 	}
 	if name == "text" {
-		return matchText(name, rest, s, caps)
+		return m.text(name, rest, s)
 	}
 	taken, after, ok := takeHole(name, s)
-	if !ok || !matchHere(rest, after, caps) {
+	if !ok || !m.here(rest, after) {
 		return false
 	}
-	caps.set(name, taken)
+	m.set(name, taken)
 	return true
 }
 
-// matchText lets a wildcard grow until the rest of the pattern fits.
-func matchText(name, rest, s string, caps captures) bool {
+// text lets a wildcard grow until the rest of the pattern fits.
+func (m *matcher) text(name, rest, s string) bool {
 	if rest == "" {
-		caps.set(name, s)
+		m.set(name, s)
 		return true
 	}
-	literal := rest
-	if i := strings.IndexAny(rest, "{*"); i >= 0 {
-		literal = rest[:i]
-	}
-	for i := 0; i <= len(s); i++ {
-		next := strings.Index(s[i:], literal)
+	lead := literal(rest)
+	for i := 0; i <= len(s) && !m.spent(); i++ {
+		next := strings.Index(s[i:], lead)
 		if next < 0 {
 			return false
 		}
 		i += next
-		if matchHere(rest, s[i:], caps) {
-			caps.set(name, s[:i])
+		if m.here(rest, s[i:]) {
+			m.set(name, s[:i])
 			return true
 		}
 	}
@@ -110,14 +132,17 @@ func matchText(name, rest, s string, caps captures) bool {
 
 // set keeps the first hole of a name apart from the second: matches are set
 // from the end of the pattern, so an earlier value moves to name2.
-func (c captures) set(name, value string) {
+func (m *matcher) set(name, value string) {
 	if name == "" {
 		return
 	}
-	if old, ok := c[name]; ok {
-		c[name+"2"] = old
+	if m.caps == nil {
+		m.caps = captures{}
 	}
-	c[name] = value
+	if old, ok := m.caps[name]; ok {
+		m.caps[name+"2"] = old
+	}
+	m.caps[name] = value
 }
 
 func takeHole(name, s string) (taken, rest string, ok bool) {
@@ -151,9 +176,12 @@ func takeFunc(s string) (name, rest string, ok bool) {
 	return baseName(f.Func), rest, ok
 }
 
+// maxSymbol is the length of the longest name that kernels print.
+const maxSymbol = 512
+
 // baseName reads a mangled name and drops what compilers append to a symbol (.cold, .constprop.0, .isra.12).
 func baseName(f string) string {
-	if strings.HasPrefix(f, "_Z") || strings.HasPrefix(f, "_R") {
+	if len(f) <= maxSymbol && (strings.HasPrefix(f, "_Z") || strings.HasPrefix(f, "_R")) {
 		f = demangle.Filter(f, demangle.NoParams, demangle.NoTemplateParams, demangle.NoEnclosingParams)
 	}
 	if i := strings.IndexByte(f, '.'); i > 0 {

@@ -180,9 +180,10 @@ func (p *Prefix) takeMargin(s string) (string, bool) {
 
 // takeLogin takes a getty prompt that the kernel's line was glued to.
 func takeLogin(s string) (string, bool) {
-	at := strings.Index(s[:min(len(s), maxPrefix)], " login: [")
-	if at < 0 {
+	const prompt = " login: "
+	at := strings.IndexByte(s[:min(len(s), maxPrefix)], '[')
+	if at < 0 || !strings.HasSuffix(s[:at], prompt) {
 		return s, false
 	}
-	return s[at+len(" login: "):], true
+	return s[at:], true
 }

@@ -33,9 +33,6 @@ type dumpPart struct {
 // parsePart reads the line that begins a part.
 // Sample: Panic#1 Part3
 func parsePart(text string) (name string, number int, ok bool) {
-	if len(text) > 40 {
-		return "", 0, false
-	}
 	name, rest, ok := strings.Cut(text, " Part")
 	if !ok || !allDigits(rest) {
 		return "", 0, false
@@ -50,7 +47,7 @@ func parsePart(text string) (name string, number int, ok bool) {
 // take holds a line back if it is of a dump.
 func (d *dump) take(l *Line) bool {
 	name, number, isHead := "", 0, false
-	if strings.Contains(l.Text, " Part") {
+	if len(l.Text) <= 40 {
 		name, number, isHead = parsePart(l.Text)
 	}
 	if isHead && (d.name == "" || d.name == name) {

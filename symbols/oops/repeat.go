@@ -11,10 +11,9 @@ func (s *segment) repeats(l *Line) bool {
 
 // replace ends a report because the head of another has come. If both are of a
 // stall or a mere remark, it gives the first for the second to be compared with.
-func (g *segmenter) replace(s *segment, h *head, text string) (earlier *segment) {
-	first, _ := s.head.choose(s.entries[0].text)
-	next, _ := h.choose(text)
-	if first == nil || next == nil || first.class != next.class || !first.class.lasts() && (s.stacked || !first.bare || !next.bare) {
+func (g *segmenter) replace(s *segment, next *form) (earlier *segment) {
+	first := s.form
+	if first.class != next.class || !first.class.lasts() && (s.stacked || !first.bare || !next.bare) {
 		g.close(s)
 		return nil
 	}

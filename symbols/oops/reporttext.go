@@ -49,6 +49,9 @@ type recent struct {
 // keepRecent bounds what is kept, in bytes.
 const keepRecent = 8 << 10
 
+// maxLookBack bounds how many lines are looked at for those of one context.
+const maxLookBack = 64
+
 // add appends a line. What is too old is dropped now and then.
 func (r *recent) add(raw []byte) {
 	if len(r.buf)+len(raw) > 2*keepRecent {
@@ -60,7 +63,8 @@ func (r *recent) add(raw []byte) {
 // before gives the texts of the last lines of the context that head is in.
 func (r *recent) before(head *Line) []string {
 	var texts []string
-	for rest := r.buf; len(rest) > 0 && len(texts) < maxBefore; {
+	rest := r.buf
+	for looked := 0; len(rest) > 0 && len(texts) < maxBefore && looked < maxLookBack; looked++ {
 		end := bytes.LastIndexByte(rest[:len(rest)-1], '\n') + 1
 		l := newLine(0, rest[end:])
 		rest = rest[:end]

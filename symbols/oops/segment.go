@@ -9,6 +9,13 @@ import (
 // the report is marked as cut.
 const maxReport = 4000
 
+// maxReportBytes bounds their text, which long lines could make large.
+const maxReportBytes = 1 << 20
+
+// maxAway is how many lines of other contexts end a report: its task may never
+// speak again.
+const maxAway = 4000
+
 // maxIdle is how many lines without a frame, register or code end a report.
 // Lock tables and memory dumps of real reports are shorter; it is what lets a
 // report in a stream be told before the next one begins.
@@ -21,6 +28,7 @@ const maxOpen = 64
 // segment is the lines of one report, as they come.
 type segment struct {
 	head    *head
+	form    *form    // of the head line alone
 	caller  string   // caller id of the head line; "" if the log has none
 	time    string   // time stamp of the head line
 	stamped bool     // the head line has the prefix of a kernel log
@@ -35,6 +43,8 @@ type segment struct {
 	earlier *segment // report of the same stall, held until this one is known
 	idle    int      // lines since the last that can only be of a report
 	cut     bool     // lines were dropped
+	size    int      // of the text, in bytes
+	last    int      // number of the last line taken
 	title   string   // once asked for
 }
 
@@ -46,6 +56,7 @@ type segmenter struct {
 	done   func(*segment)
 	recent recent
 	dump   dump
+	lines  int // taken so far
 }
 
 // line takes the next line.
@@ -71,43 +82,43 @@ func (g *segmenter) endDump() {
 // next takes the next line in the order of the kernel. A head closes the report
 // of its caller and opens one, unless it only goes on about what is open already.
 func (g *segmenter) next(l Line) {
-	h := matchHead(l.Text)
+	h, f := matchHead(l.Text)
 	var before *segment
 	for _, s := range g.open {
 		if h != nil && s.caller == l.Prefix.Caller {
 			if s.repeats(&l) {
 				s.endOwn()
-			} else if !s.continues(h, l.Text) {
-				before = g.replace(s, h, l.Text)
+			} else if !s.continues(f, l.Text) {
+				before = g.replace(s, f)
 				break
 			}
 			h = nil
 		}
 	}
-	for _, s := range slices.Clone(g.open) {
+	g.lines++
+	for i := len(g.open) - 1; i >= 0; i-- {
+		s := g.open[i]
 		if s.wants(&l) {
-			s.add(&l)
+			s.add(&l, g.lines)
 		}
-		if s.idle > maxIdle {
+		if s.idle > maxIdle || g.lines-s.last > maxAway {
 			g.close(s)
 		}
 	}
 	if h != nil {
-		g.start(h, &l, before)
+		g.start(&l, &segment{head: h, form: f, earlier: before})
 	}
 	g.recent.add(l.Raw)
 }
 
 // start opens a report at its head line.
-func (g *segmenter) start(h *head, l *Line, earlier *segment) {
+func (g *segmenter) start(l *Line, s *segment) {
 	if len(g.open) == maxOpen {
 		g.close(g.open[0])
 	}
-	s := &segment{
-		head: h, caller: l.Prefix.Caller, time: l.Prefix.Time, stamped: l.Prefix.stamped(), start: l.Off,
-		before: g.recent.before(l), earlier: earlier,
-	}
-	s.add(l)
+	s.caller, s.time, s.stamped = l.Prefix.Caller, l.Prefix.Time, l.Prefix.stamped()
+	s.start, s.before = l.Off, g.recent.before(l)
+	s.add(l, g.lines)
 	g.open = append(g.open, s)
 }
 
@@ -142,14 +153,16 @@ func (s *segment) wants(l *Line) bool {
 	return s.caller == l.Prefix.Caller || s.allCPUs && len(l.Prefix.Caller) > 0 && l.Prefix.Caller[0] == 'C'
 }
 
-func (s *segment) add(l *Line) {
+// add takes a line, the at-th of the stream.
+func (s *segment) add(l *Line, at int) {
 	e := readLine(l.Text)
 	if s.stamped && !l.Prefix.stamped() && (e.kind == otherLine || e.kind == blankLine) {
 		s.idle++
 		return // what programs write to the same console
 	}
-	s.start, s.end = min(s.start, l.Off), max(s.end, l.Off+len(l.Raw))
-	if len(s.entries) >= maxReport {
+	s.end = max(s.end, l.Off+len(l.Raw))
+	s.last = at
+	if s.size += len(l.Text); len(s.entries) >= maxReport || s.size > maxReportBytes {
 		s.cut = true
 		return
 	}
@@ -169,12 +182,8 @@ func (s *segment) add(l *Line) {
 
 // continues says whether a head goes on about the open report: the die line
 // behind the fault, or the panic the report ends in.
-func (s *segment) continues(h *head, text string) bool {
-	f, _ := h.choose(text)
-	first, _ := s.head.choose(s.entries[0].text)
-	if f == nil || first == nil {
-		return false
-	}
+func (s *segment) continues(f *form, text string) bool {
+	first := s.form
 	switch {
 	case f.class == Panic && !s.traced && !first.bare:
 		return true

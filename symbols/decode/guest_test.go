@@ -17,17 +17,17 @@ const (
 	crashmeBuildID = "bf9aad3e150938694498a317ce4f3b548437287f"
 )
 
-// guestLogs gives the logs of crashes caused on purpose on the KASAN kernel:
+// guestLogs gives files of the corpus about crashes caused on purpose:
 // $KTRAP_CORPUS, else beside the project.
-func guestLogs(t testing.TB) []string {
+func guestLogs(t testing.TB, pattern string) []string {
 	t.Helper()
 	dir := os.Getenv("KTRAP_CORPUS")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared", "corpus")
 	}
-	list, err := filepath.Glob(filepath.Join(dir, "guest", "k612-*.log"))
+	list, err := filepath.Glob(filepath.Join(dir, "guest", pattern))
 	if err != nil || len(list) == 0 {
-		t.Skipf("NO CORPUS: %s has no guest/k612-*.log; set KTRAP_CORPUS", dir)
+		t.Skipf("NO CORPUS: %s has no guest/%s; set KTRAP_CORPUS", dir, pattern)
 	}
 	return list
 }
@@ -59,11 +59,11 @@ func guestOptions(vmlinux, module string, layout Layout) Options {
 	}}
 }
 
-// guestText gives all logs in one, as they come from one boot.
-func guestText(t testing.TB) string {
+// guestText gives all logs of a pattern in one.
+func guestText(t testing.TB, pattern string) string {
 	t.Helper()
 	var all strings.Builder
-	for _, path := range guestLogs(t) {
+	for _, path := range guestLogs(t, pattern) {
 		log, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func guestText(t testing.TB) string {
 
 func TestEveryReliableFrameOfTheGuestLogsIsWhereLLVMSaysItIs(t *testing.T) {
 	vmlinux, module := kasanKernel(t)
-	out, said, err := decoded(t, guestOptions(vmlinux, module, Syzbot), guestText(t))
+	out, said, err := decoded(t, guestOptions(vmlinux, module, Syzbot), guestText(t, "k612-*.log"))
 	if err != nil || said != "" {
 		t.Errorf("%v, %s", err, said)
 	}
@@ -86,9 +86,46 @@ func TestEveryReliableFrameOfTheGuestLogsIsWhereLLVMSaysItIs(t *testing.T) {
 	t.Logf("%d frames compared", n)
 }
 
+// TestEveryReliableFrameOfDebiansKernelIsWhereLLVMSaysItIs takes the logs of a kernel
+// that says its version and no build-id.
+func TestEveryReliableFrameOfDebiansKernelIsWhereLLVMSaysItIs(t *testing.T) {
+	const release, version = "6.1.0-56-cloud-amd64", "Debian 6.1.192-2"
+	vmlinux := ""
+	for _, path := range symtest.Vmlinuxes(t) {
+		im, err := symbols.Open(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if im.Release() == release && strings.Contains(im.Banner(), version) {
+			vmlinux = path
+		}
+		im.Close() // read-only: nothing to lose
+	}
+	if vmlinux == "" {
+		t.Skipf("SKIPPED, nothing was compared: no vmlinux of %s %s; run `ktrap lab prepare 6.1`", release, version)
+	}
+	raw, err := os.ReadFile(guestLogs(t, "crashme-"+release+".ko")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := filepath.Join(t.TempDir(), "crashme.ko")
+	if err := os.WriteFile(module, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, said, err := decoded(t, guestOptions(vmlinux, module, Syzbot), guestText(t, "k61-*.log"))
+	if err != nil || said != "" {
+		t.Errorf("%v, %s", err, said)
+	}
+	n := symtest.CompareDecoded(t, vmlinux, map[string]string{"crashme": module}, out)
+	if n < 300 {
+		t.Errorf("only %d frames were compared", n)
+	}
+	t.Logf("%d frames compared", n)
+}
+
 func TestGuestLogsDecodedTwiceAreTheSame(t *testing.T) {
 	vmlinux, module := kasanKernel(t)
-	log := guestText(t)
+	log := guestText(t, "k612-*.log")
 	for _, layout := range []Layout{Own, Script, Syzbot} {
 		o := guestOptions(vmlinux, module, layout)
 		once, _, _ := decoded(t, o, log)

@@ -169,7 +169,11 @@ func (k *Kernel) findName(q *question) *answer {
 		if q.module == "" && fn.Module != "" {
 			continue // the kernel names the module of a function that is in one
 		}
-		a.add(k.spot(fn.Where(), fn, back))
+		s := k.spot(fn.Where(), fn, back)
+		if back > 0 && s.reason == symbols.Prefix && q.off == q.size {
+			s = k.spot(fn.Where()+1, fn, back) // no call ends here: a pointer to the function
+		}
+		a.add(s)
 	}
 	switch {
 	case len(a.spots) > 1:

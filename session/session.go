@@ -11,6 +11,7 @@
 //   - at most one worker: an inspection or a job, while the guest stands
 //   - fetchers, while debug information is missing: block on the network, and on
 //     each other; what has come is put to use by a job
+//   - an unpacker of source text, the first time that some is wanted
 //   - watcher: asks for a look every now and then while no kernel is known, and
 //     when a report does not end
 //
@@ -78,16 +79,17 @@ type Session struct {
 	underKVM  atomic.Bool // kvm.on, for whoever is not the loop
 
 	// Owned by the worker: one at a time, handed over through the loop.
-	engine  trap.Engine
-	armed   map[addr.Addr]*trap.Point
-	seen    uint64 // sequence number up to which the log has been reported
-	hooks   map[addr.Addr][]*Hook
-	threads threadTable
-	noDWARF bool         // it was said that vmlinux has no debug information
-	look    atomic.Bool  // a kernel is to be looked for
-	open    atomic.Int64 // number of the oldest report under way, 0 if there is none
-	resumed atomic.Bool  // somebody let the guest run since ktrap came
-	paused  bool         // the guest stood when ktrap came; fixed before the loop starts
+	engine   trap.Engine
+	armed    map[addr.Addr]*trap.Point
+	seen     uint64 // sequence number up to which the log has been reported
+	hooks    map[addr.Addr][]*Hook
+	threads  threadTable
+	unpacked map[string]*unpacking // tarballs of source text
+	noDWARF  bool                  // it was said that vmlinux has no debug information
+	look     atomic.Bool           // a kernel is to be looked for
+	open     atomic.Int64          // number of the oldest report under way, 0 if there is none
+	resumed  atomic.Bool           // somebody let the guest run since ktrap came
+	paused   bool                  // the guest stood when ktrap came; fixed before the loop starts
 
 	// Of the worker, too.
 	found []func(context.Context, *Stopped) error // see OnKernel
@@ -153,6 +155,7 @@ func newSession(o *Options) *Session {
 		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func(context.Context) machine.JobDone),
 		stops: make(map[chan Stop]struct{}), watchers: make(map[chan Event]struct{}), gdbs: make(map[*gdbClient]struct{}),
 		armed: make(map[addr.Addr]*trap.Point), hooks: make(map[addr.Addr][]*Hook), fetcher: newFetcher(),
+		unpacked: make(map[string]*unpacking),
 	}
 }
 

@@ -19,12 +19,6 @@ func (v *Stopped) sources() *symbols.Sources {
 	return symbols.NewSources(o)
 }
 
-// SourceAround gives the source lines around a location, n on each side.
-// Errors: wraps symbols.ErrNoSource.
-func (v *Stopped) SourceAround(l symbols.Location, n int) ([]symbols.SourceLine, error) {
-	return v.sources().Context(l, n)
-}
-
 // Excerpts of a report: how many levels, and how many lines on each side.
 const (
 	excerptLevels  = 3

@@ -35,6 +35,7 @@ func (s *Session) resume(r machine.Resume) error {
 		r.ID = s.newID()
 		refused := make(chan error, 1)
 		s.waiting[r.ID] = refused
+		s.resumer = nil
 		s.step(r)
 		select {
 		case err = <-refused:

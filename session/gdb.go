@@ -32,6 +32,9 @@ type gdbClient struct {
 	at      place  // the thread that it was told has stopped
 	saw     uint64 // number of the stop it was last told of
 	byCPU   bool   // its threads are CPUs
+	modules bool   // it reads the list of modules, and is to hear of changes
+	due     bool   // the list has changed since
+	looks   bool   // it was told, and reads; the guest goes on when it has resumed
 	listed  uint64 // number of the stop in which it last read the list of threads
 
 	// Owned by the reader.
@@ -107,7 +110,7 @@ type moment struct {
 // moment is for the loop's goroutine.
 func (g *gdbClient) moment() moment {
 	now := moment{
-		runs: g.s.machine.Runs(), early: g.early, thread: g.thread, steps: g.steps, at: g.at,
+		runs: g.s.machine.Runs() && !g.looks, early: g.early, thread: g.thread, steps: g.steps, at: g.at,
 		stale: g.saw != g.s.stopCount, byCPU: g.byCPU,
 	}
 	g.early = false
@@ -117,7 +120,7 @@ func (g *gdbClient) moment() moment {
 // interrupt is gdb's Ctrl-C. gdb sends the byte before its resume if the key
 // was hit in between; that it does so is known when the next packet resumes.
 func (g *gdbClient) interrupt() {
-	if g.waits || g.s.machine.Runs() {
+	if g.waits || g.s.machine.Runs() && !g.looks {
 		g.s.step(machine.Interrupt{})
 		return
 	}
@@ -137,6 +140,7 @@ func (g *gdbClient) gone(ctx context.Context) {
 		if g.waits && s.machine.Steps() { // nobody else waits for that step, which may never end
 			s.step(machine.Interrupt{})
 		}
+		s.consulted(nil)
 		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " left"})
 	})
 	if !has {

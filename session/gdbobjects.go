@@ -95,11 +95,10 @@ func (g *gdbClient) libraries(ctx context.Context) ([]byte, error) {
 		if v.World == nil {
 			return nil
 		}
-		if err := v.RefreshModules(ctx); err != nil {
-			v.log.Debug("list modules for gdb", "err", err)
-		}
+		v.watchModules(ctx)
+		_ = v.call(func() { g.modules, g.due = true, false }) // the reply fails as well
 		park := parking
-		for _, m := range v.World.Symbols.Modules() {
+		for _, m := range v.libraryModules(ctx) {
 			var l gdbview.Library
 			l, park = library(m, park)
 			list = append(list, l)

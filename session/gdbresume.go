@@ -95,14 +95,28 @@ func (g *gdbClient) resume(ctx context.Context, p string, now *moment) {
 		case why != "":
 			g.print(why)
 			g.tellAgain(still)
+		case g.looks:
+			g.looked(&r)
 		case g.s.machine.Runs():
+		case g.due:
+			g.s.tasks.Go(func() { g.tellModules(false) })
 		default:
+			g.s.resumer = g
 			g.s.step(r)
 		}
 		if now.early && why == "" {
 			g.s.step(machine.Interrupt{})
 		}
 	})
+}
+
+// looked ends a look at the list of modules. It is for the loop's goroutine.
+func (g *gdbClient) looked(r *machine.Resume) {
+	g.looks = false
+	if g.s.resumer != g {
+		r = nil // it was another client's resume, and stays so
+	}
+	g.s.consulted(r)
 }
 
 // translate turns actions on tasks into what QEMU is to do with its CPUs. A task

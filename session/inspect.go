@@ -42,7 +42,10 @@ func (s *Session) inspect(ctx context.Context, hit machine.Hit) (v machine.Verdi
 	if stopped.armed[hit.PC] != nil || stopped.engine.Watching(hit.PC) {
 		verdict = stopped.trapHit(ctx, cpu, hit.PC)
 	}
-	return stopped.runHooks(ctx, cpu, hit.PC, verdict)
+	s.moduleWatch.asks = false
+	verdict = stopped.runHooks(ctx, cpu, hit.PC, verdict)
+	verdict.Consult = s.moduleWatch.asks
+	return verdict
 }
 
 // removeStray takes out a breakpoint that a killed debugger left in QEMU. If

@@ -108,6 +108,9 @@ func (s *Session) run(e machine.Effect) {
 		s.startWorker(func(ctx context.Context) machine.Event { return f(ctx) })
 	case machine.Announce:
 		s.announce(e.Stop)
+	case machine.Consult:
+		s.stopped = Stop{Stop: e.Stop} // for those who look
+		s.consult()
 	case machine.Refuse:
 		s.answer(e.ID, e.Err)
 	}
@@ -155,7 +158,9 @@ func (s *Session) announce(st machine.Stop) {
 		c <- stop // buffered
 	}
 	clear(s.stops)
+	s.instead = nil
 	for g := range s.gdbs {
+		g.looks = false
 		g.tell(stop)
 	}
 	if st.Lost {

@@ -70,6 +70,8 @@ type Session struct {
 	nextID    int
 	stopped   Stop
 	stopCount uint64                 // how many stops were announced
+	resumer   *gdbClient             // who let the guest run, nil if it was no gdb
+	instead   *machine.Resume        // see consulted
 	stops     map[chan Stop]struct{} // who waits for the guest to stand
 	idle      chan struct{}          // closed when the last worker has ended; read when done is closed
 	watchers  map[chan Event]struct{}
@@ -94,6 +96,8 @@ type Session struct {
 	// Of the worker, too.
 	found []func(context.Context, *Stopped) error // see OnKernel
 	early []addr.Addr                             // see awaitKernel
+
+	moduleWatch moduleWatch // of the worker
 }
 
 // Stop is why the guest stands.

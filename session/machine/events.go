@@ -40,11 +40,17 @@ type PC struct {
 	Err error
 }
 
-// Verdict answers the effect Inspect: show the stop, or go on.
+// Verdict answers the effect Inspect: show the stop, or go on, at once or when
+// some clients have had a look.
 type Verdict struct {
-	Show   bool
-	Report any // handed to the clients untouched
+	Show    bool
+	Report  any // handed to the clients untouched
+	Consult bool
 }
+
+// GoOn says that the clients asked by Consult have had their look. One of them
+// may have changed its mind about what it had asked the guest to do.
+type GoOn struct{ Instead *Resume }
 
 // Job is work that needs a standing guest.
 type Job struct {
@@ -71,6 +77,7 @@ func (PC) event()          {}
 func (Verdict) event()     {}
 func (Job) event()         {}
 func (JobDone) event()     {}
+func (GoOn) event()        {}
 func (StubLost) event()    {}
 
 // Effect is something to do. The set is closed.
@@ -120,6 +127,10 @@ type Stop struct {
 // Announce tells every client that the guest stands.
 type Announce struct{ Stop Stop }
 
+// Consult lets some clients look while the guest stands, before it goes on as it
+// was told to: for all others it runs. Answered by GoOn.
+type Consult struct{ Stop Stop }
+
 // Refuse answers a Resume or a Job that cannot be.
 type Refuse struct {
 	ID  int
@@ -133,4 +144,5 @@ func (ReadPC) effect()        {}
 func (Inspect) effect()       {}
 func (RunJob) effect()        {}
 func (Announce) effect()      {}
+func (Consult) effect()       {}
 func (Refuse) effect()        {}

@@ -3,11 +3,12 @@
 // clients hear of it. It is pure: [Machine.Step] turns one event into effects
 // and touches neither sockets nor clocks; package session runs the effects.
 //
-// A life in four lines:
+// A life in a few lines:
 //
 //	Stopped --Resume--> (SteppingOver)* --> Running
 //	Running --stop reply--> Locating --pc--> trap?  Inspecting : Stopped + Announce
-//	Inspecting --verdict--> resume what was asked for, or Stopped + Announce
+//	Inspecting --verdict--> resume what was asked for, or Stopped + Announce,
+//	                        or Stopped + Consult until GoOn
 //	Running --Job--> interrupt, run the job while stopped, resume silently
 package machine
 
@@ -42,6 +43,7 @@ type Machine struct {
 
 	state    State
 	resume   *Resume                    // what the guest was told to do; nil when told to stand
+	kept     *Resume                    // likewise, while clients are consulted; resume is nil then
 	handled  map[rsp.ThreadID]addr.Addr // CPUs whose hit at this pc has been dealt with
 	stop     rsp.StopReply              // the stop being located or inspected
 	at       addr.Addr                  // its pc
@@ -64,7 +66,10 @@ func (m *Machine) Stands(at rsp.StopReply) { m.stop = at }
 func (m *Machine) State() State { return m.state }
 
 // Runs reports whether clients see the guest as running.
-func (m *Machine) Runs() bool { return m.resume != nil && m.state != Lost }
+func (m *Machine) Runs() bool { return (m.resume != nil || m.kept != nil) && m.state != Lost }
+
+// Consults reports whether the guest waits for clients that have a look.
+func (m *Machine) Consults() bool { return m.kept != nil }
 
 // Steps reports whether the guest was told to step, which a job waits for.
 func (m *Machine) Steps() bool { return m.resume != nil && m.resume.Steps }
@@ -92,8 +97,10 @@ func (m *Machine) Step(ev Event) []Effect {
 		return m.pump()
 	case JobDone:
 		return m.onJobDone(ev)
+	case GoOn:
+		return m.onGoOn(ev)
 	case StubLost:
-		m.state, m.resume = Lost, nil
+		m.state, m.resume, m.kept = Lost, nil, nil
 		var out []Effect
 		for _, j := range m.jobs {
 			out = append(out, Refuse{ID: j.ID, Err: rsp.ErrClosed})
@@ -105,7 +112,7 @@ func (m *Machine) Step(ev Event) []Effect {
 }
 
 func (m *Machine) onResume(r Resume) []Effect {
-	if m.resume != nil {
+	if m.resume != nil || m.kept != nil {
 		return []Effect{Refuse{ID: r.ID, Err: rsp.ErrRunning}}
 	}
 	m.resume = &r
@@ -124,7 +131,10 @@ func (m *Machine) onInterrupt() []Effect {
 	case Locating, Inspecting:
 		m.held = true
 	case Working:
-		m.held = m.resume != nil
+		m.held = m.resume != nil || m.kept != nil
+	case Stopped:
+		m.held = m.kept != nil
+		return m.pump()
 	}
 	return nil
 }
@@ -143,7 +153,7 @@ func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	busy := m.state == Locating || m.state == Inspecting || m.state == Working
 	switch {
 	case s.Kind != rsp.Stopped: // QEMU ends; whoever is at work hears of it with the connection
-		m.resume, m.held, m.quiet = nil, false, false
+		m.resume, m.kept, m.held, m.quiet = nil, nil, false, false
 		out := []Effect{Announce{Stop: Stop{Reply: s}}}
 		if busy {
 			return out
@@ -224,6 +234,24 @@ func (m *Machine) onVerdict(v Verdict) []Effect {
 	if v.Show || m.held || m.clientPoint(m.at) {
 		return m.announce(v.Report)
 	}
+	if v.Consult && m.resume != nil {
+		m.resume, m.kept = nil, m.resume
+		return append([]Effect{Consult{Stop: Stop{Reply: m.stop, PC: m.at}}}, m.pump()...)
+	}
+	return m.pump()
+}
+
+func (m *Machine) onGoOn(ev GoOn) []Effect {
+	if m.kept == nil {
+		return nil // interrupted meanwhile
+	}
+	m.resume, m.kept = m.kept, nil
+	if ev.Instead != nil {
+		m.resume = ev.Instead
+	}
+	if m.state != Stopped { // a job is at work: it goes on when the job is done
+		return nil
+	}
 	return m.pump()
 }
 
@@ -240,7 +268,7 @@ func (m *Machine) clientPoint(pc addr.Addr) bool {
 
 // announce makes the stop visible: nothing is to be resumed any more.
 func (m *Machine) announce(report any) []Effect {
-	m.state, m.resume, m.held, m.quiet = Stopped, nil, false, false
+	m.state, m.resume, m.kept, m.held, m.quiet = Stopped, nil, nil, false, false
 	out := []Effect{Announce{Stop: Stop{Reply: m.stop, PC: m.at, Report: report}}}
 	return append(out, m.pump()...)
 }
@@ -276,7 +304,7 @@ func (m *Machine) pump() []Effect {
 		}
 		m.quiet = true
 		return m.interrupt()
-	case m.state == Stopped && m.resume != nil && m.held: // a client has interrupted meanwhile
+	case m.state == Stopped && (m.resume != nil || m.kept != nil) && m.held: // a client has interrupted meanwhile
 		m.stop = rsp.StopReply{Kind: rsp.Stopped, Signal: sigInt, Thread: m.stop.Thread}
 		return m.announce(nil)
 	case m.state == Stopped && m.resume != nil:

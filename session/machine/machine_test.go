@@ -104,6 +104,43 @@ func TestALoggedTrapIsSteppedOverAndTheOldResumeGoesOn(t *testing.T) {
 	})
 }
 
+func TestClientsThatAreConsultedLookWhileItRunsForAllOthers(t *testing.T) {
+	m := withPoints()
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{Consult: true}, []string{"machine.Consult"}},
+		{Resume{ID: 2, Packet: []byte("vCont;c")}, []string{"refuse 2"}},
+		{Job{ID: 3}, []string{"job 3 ran=false"}}, // what they look with
+		{GoOn{}, nil},
+		{JobDone{}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"resume vCont;c"}},
+		{GoOn{}, nil},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{Consult: true}, []string{"machine.Consult"}},
+		{GoOn{Instead: &Resume{Packet: []byte("vCont;s:p1.2")}}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"resume vCont;s:p1.2"}},
+	})
+}
+
+func TestAnInterruptEndsAConsultation(t *testing.T) {
+	m := withPoints()
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{Consult: true}, []string{"machine.Consult"}},
+		{Interrupt{}, []string{"announce T02"}},
+		{GoOn{}, nil},
+		{cont, []string{"step p1.1"}},
+	})
+	if !m.Runs() || m.Consults() {
+		t.Errorf("runs %v, consults %v", m.Runs(), m.Consults())
+	}
+}
+
 func TestAnotherCPUAtATrapIsNeverSteppedOverUnreported(t *testing.T) {
 	m := withPoints()
 	run(t, m, []step{

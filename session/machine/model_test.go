@@ -34,6 +34,7 @@ type world struct {
 	owed string // "", "pc", "verdict" or "job"
 
 	// The clients.
+	looks     bool // some were asked to look, and have not answered
 	nextID    int
 	jobs      map[int]string // what became of each: "", "ran", "refused"
 	running   bool           // a resume was taken and no stop announced since
@@ -117,6 +118,9 @@ func (w *world) run(e Effect) {
 		w.mustStandIdle(e)
 		w.owed = "job"
 		w.endJob(e.ID, "ran")
+	case Consult:
+		w.mustStandIdle(e)
+		w.looks = true
 	case Announce:
 		w.announced(e)
 	case Refuse:
@@ -142,7 +146,7 @@ func (w *world) announced(e Announce) {
 	if !e.Stop.Lost && e.Stop.Reply.Kind == 0 {
 		w.fatalf("%s says nothing of the stop: %+v", name(e), e.Stop.Reply)
 	}
-	w.running, w.wantsStop = false, false
+	w.running, w.wantsStop, w.looks = false, false, false
 }
 
 func (w *world) endJob(id int, how string) {
@@ -162,7 +166,10 @@ func (w *world) check() {
 	if w.running != w.m.Runs() {
 		w.fatalf("clients see running=%v, the machine says %v", w.running, w.m.Runs())
 	}
-	if w.guest == stands && w.owed == "" && w.running {
+	if w.looks != w.m.Consults() {
+		w.fatalf("clients look: %v, the machine says %v", w.looks, w.m.Consults())
+	}
+	if w.guest == stands && w.owed == "" && w.running && !w.looks {
 		w.fatalf("the guest was resumed and stands, and nobody is to be waited for")
 	}
 	if w.guest == stands && w.owed == "" && slices.Contains(w.waiting(), true) {
@@ -278,13 +285,23 @@ func (w *world) answer() {
 			w.fatalf("a trap was hit at %v and nobody looks", ev.PC)
 		}
 	case "verdict":
-		w.step(Verdict{Show: w.rand.IntN(3) == 0})
+		w.step(Verdict{Show: w.rand.IntN(3) == 0, Consult: w.rand.IntN(3) == 0})
 		if w.m.clientPoint(w.at) && w.running {
 			w.fatalf("a client's breakpoint was hit at %v and the guest goes on", w.at)
 		}
 	case "job":
 		w.step(JobDone{Show: w.rand.IntN(6) == 0, Thread: w.cpu()})
 	}
+}
+
+// goOn is the end of a look.
+func (w *world) goOn() {
+	ev := GoOn{}
+	if w.rand.IntN(2) == 0 {
+		ev.Instead = &Resume{Packet: []byte("vCont;c")}
+	}
+	w.looks = false
+	w.step(ev)
 }
 
 // settle lets everything that is under way come to its end.
@@ -295,6 +312,9 @@ func (w *world) settle() {
 		}
 		w.answer()
 		w.stub()
+		if w.looks {
+			w.goOn()
+		}
 	}
 	w.fatalf("it does not come to an end")
 }
@@ -308,6 +328,9 @@ func TestWhateverHappensNothingIsLostAndNothingHappensTwice(t *testing.T) {
 				w.surprise()
 			case 0:
 				w.change()
+				if w.looks {
+					w.goOn()
+				}
 			case 1, 2, 3:
 				w.client()
 			case 4, 5, 6:
@@ -331,6 +354,9 @@ func TestWheneverTheStubEndsEveryWaiterHears(t *testing.T) {
 			w.client()
 			w.stub()
 			w.answer()
+			if w.looks && w.rand.IntN(2) == 0 {
+				w.goOn()
+			}
 			if w.rand.IntN(8) == 0 {
 				w.surprise()
 			}

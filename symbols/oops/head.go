@@ -32,6 +32,8 @@ type form struct {
 	joins  bool   // continues a report that is open, opens one if none is
 	warned bool   // a WARN() comes behind it to show the stack
 	minor  bool   // news, but the kernel copes
+
+	running bool // such a line is only news while a kernel runs
 }
 
 // matchHead finds the first head in a line, and the form of the line alone.

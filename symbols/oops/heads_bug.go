@@ -5,6 +5,10 @@ package oops
 // stallRoute leads to the stack below the timer interrupt that found the stall.
 var stallRoute = route{atInterrupted, framesIP}
 
+// nmiRoute leads to the stack of a CPU that was asked for it because it takes no
+// interrupts.
+var nmiRoute = route{"NMI backtrace for cpu", atIP, atTrace, frames}
+
 var stallAlts = []string{"stall in {frame}"}
 
 var atomicSkip = []string{"^schedule", "__schedule", "preempt_schedule", "_cond_resched", "__cond_resched", "schedule_", "^msleep", "^ssleep$", "^usleep"}
@@ -124,12 +128,12 @@ var infoForms = []form{
 	{
 		sample: "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-... } 21 jiffies s: 1",
 		match:  "INFO: rcu_{word} detected expedited stall",
-		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, pick: pickStall, skip: stallSkip,
+		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, other: nmiRoute, pick: pickStall, skip: stallSkip,
 	},
 	{
 		sample: "INFO: rcu_preempt detected stalls on CPUs/tasks:",
 		match:  "INFO: rcu_{word} detected",
-		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, pick: pickStall, skip: stallSkip,
+		title:  "INFO: rcu detected stall in {frame}", alts: stallAlts, class: RCU, route: stallRoute, other: nmiRoute, pick: pickStall, skip: stallSkip,
 	},
 	{
 		sample: "INFO: task sh:111 blocked for more than 10 seconds.",

@@ -104,6 +104,14 @@ var hardLockupForms = []form{{
 	title:  "hard lockup in {frame}", alts: stallAlts, class: HardLockup, route: faultRoute, pick: pickStall,
 }}
 
+// rebootForms are what the decompressor says. It is a crash where a kernel ran
+// before and neither panicked nor was told to reboot.
+var rebootForms = []form{{
+	sample: "Booting the kernel.",
+	match:  "^Booting the kernel.",
+	title:  "unexpected kernel reboot", class: BUG, bare: true, running: true,
+}}
+
 var syzForms = []form{
 	{
 		sample: "SYZFAIL: failed to recv rpc",

@@ -57,6 +57,8 @@ type segmenter struct {
 	recent recent
 	dump   dump
 	lines  int // taken so far
+
+	life life
 }
 
 // line takes the next line.
@@ -83,6 +85,10 @@ func (g *segmenter) endDump() {
 // of its caller and opens one, unless it only goes on about what is open already.
 func (g *segmenter) next(l Line) {
 	h, f := matchHead(l.Text)
+	if h != nil && f.running && !g.life.runs() {
+		h = nil
+	}
+	g.life.follow(&l, f)
 	var before *segment
 	for _, s := range g.open {
 		if h != nil && s.caller == l.Prefix.Caller {
@@ -195,7 +201,7 @@ func (s *segment) continues(f *form, text string) bool {
 	case f.class == WARN && first.warned:
 		return !s.traced
 	case f.joins:
-		return !s.stacked && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep)
+		return !s.stacked && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep || s.caller != "")
 	}
 	return false
 }

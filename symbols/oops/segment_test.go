@@ -23,6 +23,11 @@ func TestSegmenterTellsConsequencesFromNews(t *testing.T) {
 		{"a panic long after a remark is news", "WARNING: remark\n" + chatter + "Kernel panic - not syncing: harm\n", "WARNING: remark|kernel panic: harm"},
 		{"the die line belongs to the fault", "BUG: kernel NULL pointer dereference, address: 0\nOops: Oops: 0000 [#1] SMP\nRIP: 0010:f+0x1/0x2\nCall Trace:\n g+0x1/0x2\n", "BUG: unable to handle kernel NULL pointer dereference in f"},
 		{"the exception belongs to the BUG", "kernel BUG at a.c:1!\nOops: invalid opcode: 0000 [#1] SMP\nRIP: 0010:f+0x1/0x2\nCall Trace:\n g+0x1/0x2\n", "kernel BUG in f"},
+		{"a kernel that starts over is news", "[    1.0] usb 1-1: hello\nBooting the kernel.\n[    0.0] Linux\n", "unexpected kernel reboot"},
+		{"a kernel that starts is none", "Booting the kernel.\n[    0.0] Linux\n", ""},
+		{"a kernel that was told to start over is none", "[    1.0] reboot: Restarting system\nBooting the kernel.\n", ""},
+		{"a kernel that starts over because it panicked is none", "[    1.0] Kernel panic - not syncing: harm\n[    1.0] Rebooting in 5 seconds..\nBooting the kernel.\n", "kernel panic: harm"},
+		{"a fault of the same task before the stack of its warning", "[    1.0][    T1] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n[    1.1][    T1] general protection fault: 0000 [#1]\n[    1.2][    T1] RIP: 0010:f+0x1/0x2\n[    1.3][    T1] Call Trace:\n[    1.4][    T1]  g+0x1/0x2\n", "WARNING in f"},
 		{"a fault after a warning is news", warn + "general protection fault: 0000 [#1]\nRIP: 0010:h+0x1/0x2\nCall Trace:\n g+0x1/0x2\n", "WARNING in f|general protection fault in h"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -59,6 +59,7 @@ var titleTypes = []struct{ prefix, kind string }{
 	{"VFS: ", "DoS"},
 	{"unregister_netdevice", "DoS"},
 	{"go runtime error", "DoS"},
+	{"unexpected kernel reboot", "REBOOT"},
 	{"SYZFAIL", "SYZ_FAILURE"},
 	{"SYZFATAL", "SYZ_FAILURE"},
 }

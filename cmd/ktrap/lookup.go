@@ -102,6 +102,9 @@ func joinModules(locs []string) []string {
 	return list
 }
 
+// slideStep divides all that KASLR adds on x86-64, CONFIG_PHYSICAL_ALIGN.
+const slideStep = 2 << 20
+
 // open finds out which of the arguments is the image and opens it.
 func (k *kernelFlags) open(args []string, sym *symbolFlags, log *slog.Logger) (*symbols.Offline, []string, error) {
 	o := &symbols.OfflineOptions{ModuleDirs: sym.Modules, Bases: map[string]addr.Addr{}, Log: log, Fetch: fetchDebugInfo()}
@@ -116,6 +119,9 @@ func (k *kernelFlags) open(args []string, sym *symbolFlags, log *slog.Logger) (*
 		slide, err := strconv.ParseUint(strings.TrimPrefix(k.Slide, "0x"), 16, 63)
 		if err != nil {
 			return nil, nil, usage("parse --slide %q: want hexadecimal digits", k.Slide)
+		}
+		if slide%slideStep != 0 {
+			return nil, nil, usage("--slide %s: KASLR moves a kernel by multiples of %#x", k.Slide, slideStep)
 		}
 		o.Slide = addr.Slide(slide)
 	}
@@ -160,7 +166,7 @@ func (k *kernelFlags) image(args []string) (path string, rest []string, err erro
 	}
 	switch {
 	case k.BuildID != "":
-		path, err = symbols.FindVmlinux("", k.BuildID, nil)
+		path, err = findByID(k.BuildID, fetchDebugInfo())
 	case k.Kallsyms != "":
 		return "", args, nil
 	default:

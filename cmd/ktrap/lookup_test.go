@@ -165,6 +165,7 @@ func TestMistakesOnTheCommandLineOfLookup(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, args := range [][]string{
 		{"0xffffffff81000004"}, {"nowhere/vmlinux", "f"}, {vmlinux, "--slide", "xyz", "f"},
+		{vmlinux, "--slide", "0x123", "f"}, {"--build-id", "xyz", "f"}, {"--build-id", "ab", "f"},
 		{vmlinux, "--module", "ext4=here", "f"}, {vmlinux, "--substitute-path", "ab", "f"}, {vmlinux, "--format=xml"},
 	} {
 		if status, got := output(t, "", append([]string{"lookup"}, args...)...); status != exitUsage || got != "" {

@@ -28,7 +28,7 @@ type machineFlags struct {
 	Lab     string `placeholder:"SERIES" help:"A lab kernel instead: 6.1 or 6.12 (see ktrap lab)."`
 	SSHKey  string `name:"ssh-key" type:"existingfile" placeholder:"F" help:"Private key for root in the guest."`
 
-	BootTimeout time.Duration `placeholder:"TIME" help:"How long the guest may take until its SSH answers (default 180s); kernels with sanitizers need minutes under emulation."`
+	BootTimeout time.Duration `placeholder:"TIME" help:"How long the guest may take until its SSH answers (default 180s, of --lab kasan 15m); kernels with sanitizers need minutes under emulation."`
 }
 
 // machine is what was asked for, ready to start.

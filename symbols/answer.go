@@ -51,7 +51,24 @@ func (f *Offline) Ask(text string) Answer {
 			ans.Spots, ans.Reason = nil, s.Reason.String()
 		}
 	}
+	if why := f.lacking(ans.Spots); why != "" {
+		ans.Note = join(ans.Note, why)
+	}
 	return ans
+}
+
+// lacking says which file would make an answer complete; "" for none.
+func (f *Offline) lacking(spots []Spot) string {
+	for _, s := range spots {
+		im, _, ok := f.sym.Home(s.Addr)
+		if !ok || im == nil || s.Reason == Complete {
+			continue
+		}
+		if _, err := im.file.Supplement(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
 }
 
 func (f *Offline) askName(q Query, ans *Answer) {

@@ -5,6 +5,9 @@ type Encoding struct {
 	Version  uint16
 	AddrSize uint8
 	DWARF64  bool
+
+	supplement *supplement // nil: the file has none
+	moved      bool        // the unit is in the supplementary file
 }
 
 func (e Encoding) offsetSize() int {
@@ -115,6 +118,9 @@ func (b *Buf) Value(s AttrSpec, e Encoding) Value {
 			return v
 		}
 		v.U = b.Uint(n)
+		if e.supplement != nil {
+			v = e.supplement.place(v, e.moved)
+		}
 	}
 	return v
 }

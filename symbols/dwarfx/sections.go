@@ -14,8 +14,9 @@ type Sections struct {
 	StrOffsets, Aranges              []byte
 
 	// needInfo makes a range of Info ready to be read; nil: all of it is.
-	needInfo func(low, high uint64) error
-	tables   tables
+	needInfo   func(low, high uint64) error
+	supplement *supplement
+	tables     tables
 }
 
 // Source hands out the sections of a file, decompressed and relocated.
@@ -59,6 +60,9 @@ func (s *Sections) Load(src Source) error {
 			return fmt.Errorf("load debug information: %w", err)
 		}
 	}
+	if err := s.AddSupplement(src); err != nil {
+		return fmt.Errorf("load debug information: %w", err)
+	}
 	return nil
 }
 
@@ -71,7 +75,11 @@ func (s *Sections) Header(off uint64) (Header, error) {
 	if err := s.need(off, off+maxHeader); err != nil {
 		return Header{}, err
 	}
-	return ReadHeader(s.Info, off)
+	h, err := ReadHeader(s.Info, off)
+	if s.supplement != nil && err == nil {
+		s.supplement.adopt(&h)
+	}
+	return h, err
 }
 
 // need makes a range of .debug_info ready to be read.

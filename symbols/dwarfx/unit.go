@@ -142,7 +142,7 @@ func newUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
 		case AttrLanguage:
 			u.Language = v.U
 		case AttrStmtList:
-			u.StmtList, u.HasLines = v.U, true
+			u.StmtList, u.HasLines = v.U, !h.moved // lines are not appended
 		case AttrLowPC:
 			u.pc.Low = v
 		case AttrHighPC:

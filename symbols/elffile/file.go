@@ -44,6 +44,10 @@ type File struct {
 
 	namesOnce sync.Once
 	names     string // of all symbols
+
+	altOnce sync.Once
+	alt     *File // what dwz moved debug information to, nil: nothing
+	altErr  error
 }
 
 // cell holds the decoded contents of one section.
@@ -229,8 +233,11 @@ func (f *File) SectionAt(a uint64) (Section, bool) {
 // Close unmaps the file. Section contents obtained before are invalid after it;
 // strings stay valid.
 func (f *File) Close() error {
-	if f.debug != nil {
-		return errors.Join(f.debug.Close(), f.unmap())
+	err := f.unmap()
+	for _, other := range []*File{f.debug, f.alt} {
+		if other != nil {
+			err = errors.Join(err, other.Close())
+		}
 	}
-	return f.unmap()
+	return err
 }

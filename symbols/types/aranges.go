@@ -6,7 +6,7 @@ import "ktrap/symbols/dwarfx"
 // which takes microseconds, else by the root entries of all units.
 func (d *dwarfData) unitAtPC(pc uint64) (*dwarfx.Unit, bool) {
 	if off, ok := arangesUnit(d.sec.Aranges, pc); ok {
-		if h, err := dwarfx.ReadHeader(d.sec.Info, off); err == nil {
+		if h, err := d.sec.Header(off); err == nil {
 			return d.open(h)
 		}
 	}

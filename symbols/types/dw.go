@@ -49,6 +49,9 @@ func loadDWARF(src Source) (*dwarfData, error) {
 		}
 		*s.data = data
 	}
+	if err := d.sec.AddSupplement(src); err != nil {
+		return nil, fmt.Errorf("read .debug_info: %w", err)
+	}
 	return d, nil
 }
 
@@ -57,7 +60,7 @@ func (d *dwarfData) nextHead() bool {
 	if d.end >= uint64(len(d.sec.Info)) {
 		return false
 	}
-	h, err := dwarfx.ReadHeader(d.sec.Info, d.end)
+	h, err := d.sec.Header(d.end)
 	if err != nil || h.End <= d.end {
 		d.end = uint64(len(d.sec.Info))
 		return false

@@ -36,7 +36,7 @@ func (d *dwarfData) named(q query) iter.Seq[die] {
 		q.left = maxCloseLooks
 		patterns := [][]byte{inline}
 		for _, off := range offs {
-			patterns = append(patterns, binary.LittleEndian.AppendUint32(nil, off))
+			patterns = append(patterns, binary.LittleEndian.AppendUint32(nil, d.sec.StrpValue(off)))
 		}
 		for _, p := range patterns {
 			for at := range occurrences(d.sec.Info, p) {
@@ -101,42 +101,60 @@ func (d *dwarfData) entryNamedAt(at int, q *query) (die, bool) {
 		if !slices.Contains(q.tags, a.Tag) {
 			continue
 		}
-		lead, ok := nameLead(u, a)
+		low, high, ok := nameLead(u, a)
 		if !ok {
 			continue
 		}
 		head := binary.AppendUvarint(nil, code)
-		start := at - lead - len(head)
-		if start < int(u.First) || !bytes.Equal(d.sec.Info[start:start+len(head)], head) {
-			continue
-		}
-		b := u.Buf(uint64(start))
-		e, ok := readDIE(u, &b)
-		if !ok || q.keep != nil && !q.keep(&e) || e.name() != q.name {
-			continue
-		}
-		q.left--
-		if real, ok := d.entryAt(u, e.off); ok && real.off == e.off {
-			return e, true
+		for lead := low; lead <= high; lead++ {
+			if e, ok := d.entryWithLead(u, at, lead, head, q); ok {
+				return e, true
+			}
 		}
 	}
 }
 
-// nameLead gives the number of bytes between an entry's abbreviation code and
-// its name; false if it has none or that varies.
-func nameLead(u *dwarfx.Unit, a *dwarfx.Abbrev) (int, bool) {
-	lead := 0
+// entryWithLead gives the entry whose abbreviation code and lead stand in front
+// of an offset, if it is what the query asks for.
+func (d *dwarfData) entryWithLead(u *dwarfx.Unit, at, lead int, head []byte, q *query) (die, bool) {
+	start := at - lead - len(head)
+	if start < int(u.First) || !bytes.Equal(d.sec.Info[start:start+len(head)], head) {
+		return die{}, false
+	}
+	b := u.Buf(uint64(start))
+	e, ok := readDIE(u, &b)
+	if !ok || q.keep != nil && !q.keep(&e) || e.name() != q.name {
+		return die{}, false
+	}
+	q.left--
+	real, ok := d.entryAt(u, e.off)
+	return e, ok && real.off == e.off
+}
+
+// nameLead gives the least and the greatest number of bytes between an entry's
+// abbreviation code and its name; false if it has none or that varies too much.
+// dwz writes references of varying length, and clang has them in front of names.
+func nameLead(u *dwarfx.Unit, a *dwarfx.Abbrev) (low, high int, ok bool) {
+	const maxUleb = 5 // of an offset in a unit
 	for _, s := range a.Attrs {
 		if s.Attr == dwarfx.AttrName {
-			return lead, s.Form == dwarfx.FormStrp || s.Form == dwarfx.FormString
+			switch s.Form {
+			case dwarfx.FormStrp, dwarfx.FormString, dwarfx.FormStrpSup, dwarfx.FormGNUStrpAlt:
+				return low, high, high-low <= 2*maxUleb
+			}
+			return 0, 0, false
+		}
+		if s.Form == dwarfx.FormRefUdata {
+			low, high = low+1, high+maxUleb
+			continue
 		}
 		n := formSize(s.Form, u.Encoding)
 		if n < 0 {
-			return 0, false
+			return 0, 0, false
 		}
-		lead += n
+		low, high = low+n, high+n
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // formSize measures a form on a run of zeros, which suits fixed sizes only.

@@ -70,7 +70,7 @@ func (i *Info) subjectWhole(s *Subject, name string, variable bool) error {
 	switch {
 	case varErr == nil:
 		return nil
-	case errors.Is(varErr, ErrNoDebugInfo):
+	case errors.Is(varErr, ErrNoDebugInfo), errors.Is(err, ErrNoDebugInfo):
 		return err
 	}
 	return fmt.Errorf("%q is neither a type nor a variable: %w", name, varErr)

@@ -10,22 +10,31 @@ func (s *segment) repeats(l *Line) bool {
 }
 
 // replace ends a report because the head of another has come. If both are of a
-// stall or a mere remark, it gives the first for the second to be compared with.
-func (g *segmenter) replace(s *segment, next *form) (earlier *segment) {
-	first := s.form
-	if first.class != next.class || !first.class.lasts() && (s.stacked || !first.bare || !next.bare) {
+// stall or a mere remark, the first waits with those before it, for the second to
+// be compared with.
+func (g *segmenter) replace(s *segment, next *form) (series []*segment) {
+	if s.form.class != next.class || !next.class.lasts() && (s.stacked || !s.form.bare || !next.bare) {
 		g.close(s)
 		return nil
 	}
 	g.drop(s)
-	if e := s.earlier; e != nil {
-		s.earlier = nil
-		if e.absorb(s) {
-			return e
-		}
-		g.done(e)
+	if series = s.join(); len(series) > maxOpen {
+		g.done(series[0])
+		series = series[1:]
 	}
-	return s
+	return series
+}
+
+// join gives the series that waits for the report, with the report in it.
+func (s *segment) join() []*segment {
+	series := s.series
+	s.series = nil
+	for _, e := range series {
+		if e.absorb(s) {
+			return series
+		}
+	}
+	return append(series, s)
 }
 
 // lasts says whether the kernel reports such a crash again while it goes on.

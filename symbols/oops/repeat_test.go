@@ -1,6 +1,7 @@
 package oops
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,7 @@ func TestWhatTheKernelRepeatsIsOneCrash(t *testing.T) {
 	}{
 		{"tasks that hang in the same place", hung("1.5", "a:1", "f") + hung("1.6", "b:2", "f") + hung("1.7", "c:3", "f"), "INFO: task hung in f"},
 		{"tasks that hang in different places", hung("1.5", "a:1", "f") + hung("1.6", "b:2", "g") + hung("1.7", "c:3", "g"), "INFO: task hung in f|INFO: task hung in g"},
+		{"tasks that hang in turn", hung("1.5", "a:1", "f") + hung("1.6", "b:2", "g") + hung("9.5", "a:1", "f") + hung("9.6", "b:2", "g"), "INFO: task hung in f|INFO: task hung in g"},
 		{"a remark", "WARNING: foo\nWARNING: foo\n", "WARNING: foo"},
 		{"different remarks", "WARNING: foo\nWARNING: bar\n", "WARNING: foo|WARNING: bar"},
 		{"a log that was read twice", fault + fault, "general protection fault in f"},
@@ -34,6 +36,19 @@ func TestWhatTheKernelRepeatsIsOneCrash(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestASeriesOfStallsIsBounded(t *testing.T) {
+	told := 0
+	g := segmenter{done: func(*segment) { told++ }}
+	for i := range 3 * maxOpen {
+		for l := range Lines(strings.NewReader(hung(fmt.Sprint(i, ".5"), "a:1", "f"+strings.Repeat("x", i%100)+strings.Repeat("y", i/100)))) {
+			g.line(l)
+		}
+	}
+	if waiting := 3*maxOpen - told; waiting > maxOpen+1 {
+		t.Errorf("%d reports wait", waiting)
 	}
 }
 

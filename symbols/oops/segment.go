@@ -34,18 +34,18 @@ type segment struct {
 	stamped bool     // the head line has the prefix of a kernel log
 	before  []string // the last lines of the same context in front of the head
 	entries []entry
-	start   int      // byte offset of the head line
-	end     int      // byte offset behind the last line taken
-	own     int      // lines that are the report itself: a panic that only follows from it comes after
-	stacked bool     // a stack or register block was seen
-	traced  bool     // a stack was seen
-	allCPUs bool     // backtraces of other CPUs belong to the report
-	earlier *segment // report of the same stall, held until this one is known
-	idle    int      // lines since the last that can only be of a report
-	cut     bool     // lines were dropped
-	size    int      // of the text, in bytes
-	last    int      // number of the last line taken
-	title   string   // once asked for
+	start   int        // byte offset of the head line
+	end     int        // byte offset behind the last line taken
+	own     int        // lines that are the report itself: a panic that only follows from it comes after
+	stacked bool       // a stack or register block was seen
+	traced  bool       // a stack was seen
+	allCPUs bool       // backtraces of other CPUs belong to the report
+	series  []*segment // reports that wait until this one is known
+	idle    int        // lines since the last that can only be of a report
+	cut     bool       // lines were dropped
+	size    int        // of the text, in bytes
+	last    int        // number of the last line taken
+	title   string     // once asked for
 }
 
 // segmenter gathers reports from a stream of lines.
@@ -89,13 +89,13 @@ func (g *segmenter) next(l Line) {
 		h = nil
 	}
 	g.life.follow(&l, f)
-	var before *segment
+	var series []*segment
 	for _, s := range g.open {
 		if h != nil && s.caller == l.Prefix.Caller {
 			if s.repeats(&l) {
 				s.endOwn()
 			} else if !s.continues(f, l.Text) {
-				before = g.replace(s, f)
+				series = g.replace(s, f)
 				break
 			}
 			h = nil
@@ -112,7 +112,7 @@ func (g *segmenter) next(l Line) {
 		}
 	}
 	if h != nil {
-		g.start(&l, &segment{head: h, form: f, earlier: before})
+		g.start(&l, &segment{head: h, form: f, series: series})
 	}
 	g.recent.add(l.Raw)
 }
@@ -138,15 +138,9 @@ func (g *segmenter) flush() {
 
 func (g *segmenter) close(s *segment) {
 	g.drop(s)
-	if e := s.earlier; e != nil {
-		s.earlier = nil
-		if e.absorb(s) {
-			s = e
-		} else {
-			g.done(e)
-		}
+	for _, e := range s.join() {
+		g.done(e)
 	}
-	g.done(s)
 }
 
 func (g *segmenter) drop(s *segment) {

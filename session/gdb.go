@@ -189,6 +189,11 @@ func (g *gdbClient) packet(ctx context.Context, p string, now *moment) (leave bo
 		g.reply(nil)
 	case now.runs && p[0] == 'm':
 		g.reply([]byte("E0e")) // gdb 13 takes no text here
+	case now.runs && strings.HasPrefix(p, "qRcmd,"):
+		_ = g.s.call(func() { // after the loop's end gdb is cut off
+			g.print("ktrap: the guest runs: another client has resumed it\n")
+			g.send([]byte("OK"))
+		})
 	case now.runs && !isLocal(p):
 		g.reply([]byte("E.the guest runs: another client has resumed it"))
 	case p == "bs" || p == "bc":

@@ -51,7 +51,7 @@ func TestStockGDBDebugsAndSeesTheDecodedCrash(t *testing.T) {
 		gdb.want(t, "delete")
 		watches(t, gdb)
 		gdb.want(t, "monitor info registers", "RIP=", "CR3=")
-		gdb.want(t, "monitor ktrap status", "Linux 6.1", "traps armed")
+		gdb.want(t, "monitor ktrap session", "Linux 6.1", "traps armed")
 		for range 10 { // now and then the interrupt overtakes gdb's own resume
 			gdb.send(t, "continue")
 			gdb.until(t, "Continuing.")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ktrap/rsp"
@@ -251,6 +252,10 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 		list, err = v.threadList(ctx, now.byCPU, all)
 		return err
 	})
+	stopped := func(t gdbview.Thread) bool { return t.ID == now.at.id }
+	if err == nil && !now.stale && !slices.ContainsFunc(list, stopped) { // told before the threads became others
+		list = append(list, gdbview.Thread{ID: now.at.id, Core: now.at.cpu.Index, Name: "stopped here"})
+	}
 	return list, err
 }
 

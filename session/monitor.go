@@ -3,15 +3,45 @@ package session
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
-
-	"ktrap/session/kernel"
-	"ktrap/session/report"
 )
 
+// monitorCommand is one `monitor ktrap ...` of gdb's. It runs while the guest
+// stands, with the stop lease.
+type monitorCommand struct {
+	name, args, help string
+	run              func(ctx context.Context, v *Stopped, q *question) (string, error)
+}
+
+// question is what a command is asked by whom.
+type question struct {
+	g    *gdbClient
+	now  *moment
+	args string
+}
+
+// monitorCommands feeds the dispatch and the help.
+func monitorCommands() []monitorCommand {
+	return []monitorCommand{
+		{"bt", "", "the whole stack of the selected thread, over exceptions and interrupts", monitorStack},
+		{"report", "", "the report of the crash the guest stands at", monitorReport},
+		{"dmesg", "[-n N]", "the kernel's log, or its last N lines", monitorDmesg},
+		{"ps", "[TEXT]", "tasks, those whose name has TEXT", monitorTasks},
+		{"mods", "", "modules: where they are and which file they are from", monitorModules},
+		{"locate", "ADDR", "function and source line of an address or symbol, calls inlined there too", monitorLocate},
+		{"who", "ADDR", "what lies at an address: symbol, module, task, stack, per-CPU data, physical address", monitorWho},
+		{"traps", "", "where the guest is stopped at crashes, and what is done about them", monitorTraps},
+		{"on", "CLASS=stop|log|off[:N]", "what to do at a class of crashes from now on", monitorOn},
+		{"threads", "cpus|tasks", "whether gdb's threads are CPUs or tasks, from the next stop on", monitorThreads},
+		{"session", "", "the kernel, and how it was found", monitorSession},
+		{"list", "", "who is connected to this guest", monitorList},
+	}
+}
+
 // monitor runs `monitor ktrap ...` here and everything else in QEMU.
-func (g *gdbClient) monitor(ctx context.Context, p string, _ *moment) {
+func (g *gdbClient) monitor(ctx context.Context, p string, now *moment) {
 	raw, err := hex.DecodeString(strings.TrimPrefix(p, "qRcmd,"))
 	if err != nil {
 		g.reply([]byte("E01"))
@@ -20,11 +50,11 @@ func (g *gdbClient) monitor(ctx context.Context, p string, _ *moment) {
 	command := strings.TrimSpace(string(raw))
 	var out string
 	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
-		if own, ok := strings.CutPrefix(command, "ktrap"); ok {
-			out = v.ownMonitor(ctx, strings.TrimSpace(own))
-			return nil
+		if own, ok := ownCommand(command); ok {
+			out, err = v.ownMonitor(ctx, g, now, own)
+		} else {
+			out, err = v.Monitor(ctx, command)
 		}
-		out, err = v.Monitor(ctx, command)
 		return err
 	})
 	if err != nil {
@@ -38,6 +68,39 @@ func (g *gdbClient) monitor(ctx context.Context, p string, _ *moment) {
 	})
 }
 
+// ownCommand cuts the word ktrap off.
+func ownCommand(command string) (string, bool) {
+	first, rest, _ := strings.Cut(command, " ")
+	return strings.TrimSpace(rest), first == "ktrap"
+}
+
+// ownMonitor answers gdb's `monitor ktrap ...`.
+func (v *Stopped) ownMonitor(ctx context.Context, g *gdbClient, now *moment, command string) (string, error) {
+	name, args, _ := strings.Cut(command, " ")
+	q := &question{g: g, now: now, args: strings.TrimSpace(args)}
+	for _, c := range monitorCommands() {
+		if c.name == name {
+			return c.run(ctx, v, q)
+		}
+	}
+	if name != "" && name != "help" {
+		return monitorHelp(), fmt.Errorf("there is no command %q", name)
+	}
+	return monitorHelp(), nil
+}
+
+func monitorHelp() string {
+	var b strings.Builder
+	for _, c := range monitorCommands() {
+		fmt.Fprintf(&b, "monitor ktrap %-32s %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
+	}
+	b.WriteString("every other monitor command is QEMU's\n")
+	return b.String()
+}
+
+// errWhat says that a command needs an argument.
+var errWhat = errors.New("which address or symbol?")
+
 // longestOutput is how much of a monitor command's output gdb is shown. It takes
 // twice as much on the wire.
 const longestOutput = 16 << 20
@@ -47,42 +110,4 @@ func shorten(out string) string {
 		return out
 	}
 	return fmt.Sprintf("%s\n... and %d bytes more\n", out[:longestOutput], len(out)-longestOutput)
-}
-
-// ownMonitor answers gdb's `monitor ktrap ...`.
-func (v *Stopped) ownMonitor(ctx context.Context, command string) string {
-	switch command {
-	case "report":
-		stop := v.LastStop()
-		if stop.Crash == nil {
-			return "the guest does not stand at a crash\n"
-		}
-		var b strings.Builder
-		if err := report.Text(&b, stop.Crash.Report, nil); err != nil {
-			return err.Error() + "\n"
-		}
-		return b.String()
-	case "status":
-		if v.World == nil {
-			return "no kernel is known yet\n"
-		}
-		k := v.World.Kernel
-		return fmt.Sprintf("Linux %s, slide %v (found by %s), build-id %s, %d traps armed\n",
-			k.Release, k.Slide, k.How, k.BuildID, len(v.armed))
-	case "dmesg":
-		if v.World == nil {
-			return "no kernel is known yet\n"
-		}
-		return v.dmesg(ctx)
-	}
-	return "monitor ktrap report | status | dmesg\n"
-}
-
-func (v *Stopped) dmesg(ctx context.Context) string {
-	records, err := v.World.Kernel.Log(ctx)
-	text := string(kernel.Dmesg(records))
-	if err != nil {
-		text += err.Error() + "\n"
-	}
-	return text
 }

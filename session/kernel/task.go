@@ -141,3 +141,13 @@ func (k *Kernel) currentAddr(m target.Memory, cpu int) (addr.Addr, error) {
 	}
 	return a, nil
 }
+
+// TaskSize is the size of struct task_struct, 0 if it is not known. What the
+// architecture puts behind it, the FPU's registers, belongs to it.
+func (k *Kernel) TaskSize() addr.Addr {
+	l, err := k.layouts.Layout("task_struct")
+	if err != nil {
+		return 0
+	}
+	return addr.Addr(l.Size())
+}

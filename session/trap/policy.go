@@ -40,18 +40,53 @@ type Policy struct {
 // ParsePolicy reads the command line's form: CLASS=ACTION[:N] separated by
 // commas, `all` for every class. Later words win.
 func ParsePolicy(words ...string) (*Policy, error) {
-	p := &Policy{rules: make(map[oops.Class]Rule), hits: make(map[oops.Class]int)}
+	p := &Policy{hits: make(map[oops.Class]int)}
 	for _, list := range words {
-		for word := range strings.SplitSeq(list, ",") {
-			if word = strings.TrimSpace(word); word == "" {
-				continue
-			}
-			if err := p.parse(word); err != nil {
-				return nil, err
-			}
+		if err := p.Change(list); err != nil {
+			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// Change adds rules, as ParsePolicy reads them, to those that hold. When it fails
+// some of them may have been taken.
+func (p *Policy) Change(words string) error {
+	if p.rules == nil {
+		p.rules = make(map[oops.Class]Rule)
+	}
+	for word := range strings.SplitSeq(words, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		if err := p.parse(word); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// String lists the rules, those that stop at once left out.
+func (p *Policy) String() string {
+	var out []string
+	for _, c := range oops.Classes() {
+		if p == nil {
+			break
+		}
+		r, ok := p.rules[c]
+		if !ok || r == (Rule{Action: Stop, From: 1}) {
+			continue
+		}
+		text := fmt.Sprintf("%s=%v", c, r.Action)
+		if r.From > 1 {
+			text += fmt.Sprintf(":%d", r.From)
+		}
+		out = append(out, text)
+	}
+	if out == nil {
+		return "stop at everything"
+	}
+	return strings.Join(out, ",")
 }
 
 func (p *Policy) parse(word string) error {

@@ -1,0 +1,54 @@
+//go:build qemu
+
+package session_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"ktrap/session"
+	"ktrap/session/guest"
+)
+
+func TestMonitorCommandsTellWhatGDBCannot(t *testing.T) {
+	bareGDB(t, "6.1", func(ctx context.Context, s *session.Session, g *guest.Guest, gdb *gdb) {
+		for line, want := range map[string][]string{
+			"monitor ktrap":                      {"ktrap bt", "ktrap who ADDR", "every other monitor command is QEMU's"},
+			"monitor ktrap help":                 {"ktrap bt"},
+			"monitor ktrap nonsense":             {"ktrap bt", `there is no command "nonsense"`},
+			"monitor ktrap bt":                   {"0", "+0x"},
+			"monitor ktrap session":              {"Linux 6.1", "build-id", "traps armed", "vmlinux"},
+			"monitor ktrap ps kthreadd":          {"PID", "2", "S", "[kthreadd]", "kthreadd"},
+			"monitor ktrap mods":                 {"crashme", "crashme.ko", "virtio_net.ko"},
+			"monitor ktrap report":               {"the guest does not stand at a crash"},
+			"monitor ktrap traps":                {"panic", "policy: "},
+			"monitor ktrap on warn=log":          {"policy: warn=log"},
+			"monitor ktrap on warn=loud":         {"unknown action"},
+			"monitor ktrap locate vfs_write":     {"vfs_write", "vfs_write at fs/read_write.c:"},
+			"monitor ktrap locate nothing":       {"no symbol nothing"},
+			"monitor ktrap who crashme_write":    {"symbol crashme_write [crashme]", "module crashme, section .text+0x", "physical address"},
+			"monitor ktrap who 0x10":             {"no memory at 0x10"},
+			"monitor ktrap list":                 {"gdb may join at", "gdb1, this one"},
+			"monitor info kvm":                   {"kvm support: disabled"},
+			"monitor ktraps":                     {"unknown command"},
+			"monitor ktrap threads":              {"cpus or tasks"},
+			"eval \"monitor ktrap who %p\", $sp": {"stack of task swapper/"},
+		} {
+			gdb.want(t, line, want...)
+		}
+		if got := gdb.do(t, "monitor ktrap dmesg -n 3"); strings.Count(got, "\n") != 3 {
+			t.Errorf("three lines of the log: %q", got)
+		}
+		gdb.want(t, "eval \"monitor ktrap who %p\", &current_task->comm", "task_struct of swapper/")
+		gdb.want(t, "eval \"monitor ktrap who %lu\", __per_cpu_offset[1] + 8", "per-CPU data of CPU 1")
+		gdb.want(t, "monitor ktrap threads cpus", "threads are cpus")
+		gdb.want(t, "info threads", `"CPU 0" (swapper/0 [0])`, `"CPU 1" (swapper/1 [0])`)
+		gdb.want(t, "stepi", "Switching to Thread 2000000")
+		gdb.want(t, "bt", "#0 ")
+		gdb.want(t, "monitor ktrap threads tasks", "threads are tasks")
+		gdb.want(t, "info threads", `"kthreadd"`)
+		gdb.want(t, "stepi", "Switching to Thread 1000000")
+		gdb.want(t, "detach", "detached")
+	})
+}

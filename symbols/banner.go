@@ -3,6 +3,7 @@ package symbols
 import (
 	"bytes"
 	"strings"
+	"unicode"
 )
 
 // Banner gives the kernel's linux_banner as the file has it, without the
@@ -29,9 +30,22 @@ func (im *Image) MadeFor() string {
 	if err != nil {
 		return ""
 	}
-	for field := range bytes.SplitSeq(info, []byte{0}) {
+	return madeFor(info)
+}
+
+// maxRelease bounds a release; uname has 64 bytes for one.
+const maxRelease = 64
+
+// madeFor finds the release in the contents of .modinfo; "" when there is none or
+// it is nothing that uname -r could print.
+// Source: linux include/linux/vermagic.h: NUL-separated "vermagic=RELEASE WORDS".
+func madeFor(modinfo []byte) string {
+	for field := range bytes.SplitSeq(modinfo, []byte{0}) {
 		if magic, ok := bytes.CutPrefix(field, []byte("vermagic=")); ok {
 			release, _, _ := bytes.Cut(magic, []byte(" "))
+			if len(release) > maxRelease || bytes.ContainsFunc(release, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+				return ""
+			}
 			return string(release)
 		}
 	}

@@ -4,6 +4,7 @@ package debuginfod
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ktrap/symbols/elffile"
 )
 
 // ErrNotFound says that no server has what was asked for.
@@ -26,9 +29,23 @@ type Client struct {
 	URLs    []string      // servers, asked in order
 	Cache   string        // folder, laid out as libdebuginfod has it
 	Timeout time.Duration // without a byte; 0 means 90 s
-	MaxSize int64         // of a file; 0 means no limit
+	MaxSize int64         // of a file; 0 means 16 GB
 	// Progress is told what was received so far; total is 0 when not known.
 	Progress func(buildID string, got, total int64)
+
+	http http.Client
+}
+
+// maxFile bounds a file where MaxSize does not: debug information of a kernel
+// with everything in it has 2 GB.
+const maxFile = 16 << 30
+
+// limit gives the size that a file may have.
+func (c *Client) limit() int64 {
+	if c.MaxSize > 0 {
+		return c.MaxSize
+	}
+	return maxFile
 }
 
 // FromEnv makes the client that the environment describes, as debuginfod-find
@@ -111,7 +128,7 @@ func (c *Client) fetch(ctx context.Context, url, buildID, path string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		return errors.Join(err, context.Cause(ctx))
 	}
@@ -137,19 +154,44 @@ type download struct {
 	heard      func()
 }
 
-var errTooBig = errors.New("larger than DEBUGINFOD_MAXSIZE allows")
+var (
+	errTooBig  = errors.New("larger than DEBUGINFOD_MAXSIZE allows")
+	errNotELF  = errors.New("the server sent no ELF file")
+	errOtherID = errors.New("the server sent another file")
+)
 
 // Write takes note of bytes received.
 func (d *download) Write(p []byte) (int, error) {
 	d.heard()
 	d.got += int64(len(p))
-	if limit := d.client.MaxSize; limit > 0 && max(d.got, d.total) > limit {
+	if max(d.got, d.total) > d.client.limit() {
 		return 0, errTooBig
 	}
 	if d.client.Progress != nil {
 		d.client.Progress(d.buildID, d.got, d.total)
 	}
 	return len(p), nil
+}
+
+// check makes sure that a file is whole and what was asked for: a wrong one in the
+// cache would stand in the way of the right one for ever.
+func (d *download) check(file *os.File) error {
+	if d.total > 0 && d.got != d.total {
+		return io.ErrUnexpectedEOF
+	}
+	magic := make([]byte, len(elf.ELFMAG))
+	if _, err := file.ReadAt(magic, 0); err != nil || string(magic) != elf.ELFMAG {
+		return errNotELF
+	}
+	f, err := elffile.Open(file.Name())
+	if err != nil {
+		return err
+	}
+	defer f.Close() // read-only: nothing to lose
+	if id := f.BuildID(); id != d.buildID {
+		return fmt.Errorf("build-id %q: %w", id, errOtherID)
+	}
+	return nil
 }
 
 // save writes the body beside its place and moves it there when it is whole.
@@ -162,8 +204,8 @@ func (d *download) save(body io.Reader, path string) error {
 		return err
 	}
 	_, err = io.Copy(io.MultiWriter(d, tmp), body)
-	if err == nil && d.total > 0 && d.got != d.total {
-		err = io.ErrUnexpectedEOF
+	if err == nil {
+		err = d.check(tmp)
 	}
 	if err = errors.Join(err, tmp.Close()); err == nil {
 		err = os.Rename(tmp.Name(), path)

@@ -1,6 +1,7 @@
 package debuginfod
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ktrap/symbols/symtest"
 )
 
 const id = "0123abcd"
@@ -29,7 +32,12 @@ func server(t *testing.T, asked *[]string, handler http.HandlerFunc) string {
 	return s.URL
 }
 
-func whole(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ELF")) }
+// file is what the server has; others have another build-id.
+func file(buildID ...byte) []byte { return symtest.ELF{BuildID: buildID}.Bytes() }
+
+var right = file(0x01, 0x23, 0xab, 0xcd)
+
+func whole(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(right) }
 
 func TestAFileIsFetchedOnceAndKeptWhereOtherClientsLook(t *testing.T) {
 	var first, second []string
@@ -42,11 +50,11 @@ func TestAFileIsFetchedOnceAndKeptWhereOtherClientsLook(t *testing.T) {
 		if err != nil || path != filepath.Join(c.Cache, id, "debuginfo") {
 			t.Fatalf("%q, %v", path, err)
 		}
-		if data, err := os.ReadFile(path); err != nil || string(data) != "ELF" {
-			t.Errorf("%q, %v", data, err)
+		if data, err := os.ReadFile(path); err != nil || !bytes.Equal(data, right) {
+			t.Errorf("%d bytes, %v", len(data), err)
 		}
 	}
-	if len(first) != 1 || len(second) != 1 || got != 3 || total != 3 {
+	if len(first) != 1 || len(second) != 1 || got != int64(len(right)) || total != got {
 		t.Errorf("asked %v and %v, progress %d of %d", first, second, got, total)
 	}
 }
@@ -65,13 +73,21 @@ func TestWhatCannotBeFetchedLeavesNothingBehind(t *testing.T) {
 	}{
 		{"not there", http.NotFound, ErrNotFound},
 		{"broken server", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, nil},
-		{"cut off", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "100"); whole(w, nil) }, nil},
+		{"cut off", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "9000"); whole(w, nil) }, nil},
 		{"silent", hang, errSilent},
-		{"too big", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1000)) }, errTooBig},
+		{"too big", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 10_000)) }, errTooBig},
+		{"a page of a hotel's network", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, errNotELF},
+		{"empty", func(http.ResponseWriter, *http.Request) {}, errNotELF},
+		{"another file", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file(1)) }, errOtherID},
+		{"a file without build-id", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file()) }, errOtherID},
+		{"redirects without end", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, nil},
 	}
 	for _, tt := range tests {
 		var asked []string
-		c := &Client{URLs: []string{server(t, &asked, tt.handler)}, Cache: t.TempDir(), Timeout: 50 * time.Millisecond, MaxSize: 500}
+		c := &Client{URLs: []string{server(t, &asked, tt.handler)}, Cache: t.TempDir(), MaxSize: 5000}
+		if errors.Is(tt.want, errSilent) {
+			c.Timeout = 50 * time.Millisecond
+		}
 		path, err := c.Fetch(t.Context(), id)
 		if path != "" || err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 			t.Errorf("%s: %q, %v", tt.name, path, err)

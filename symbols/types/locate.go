@@ -50,7 +50,7 @@ func (l *Local) Locate(f *Frame) (Place, error) {
 	size, ok := SizeOf(l.Type)
 	switch {
 	case len(l.constant) > 0 && ok:
-		return Place{Bytes: fit(l.constant, size)}, nil
+		return held(l.constant, size)
 	case !ok:
 		return Place{}, optimizedOut("the size of %s is not known", Declare(l.Type, l.Name))
 	case l.elsewhere:
@@ -84,12 +84,20 @@ func (l *Local) isUseful(p *Place) bool {
 	return false
 }
 
-// maxPlace bounds the bytes a variable in pieces may have.
+// maxPlace bounds the bytes of a variable that is not in memory.
 const maxPlace = 1 << 16
 
-// fit brings bytes to a size, with zeros on top.
+// held gives the place of a variable of some size that is not in memory.
+func held(b []byte, size int64) (Place, error) {
+	if size > maxPlace {
+		return Place{}, optimizedOut("its type has %d bytes", size)
+	}
+	return Place{Bytes: fit(b, size)}, nil
+}
+
+// fit brings bytes to a size, which is not above maxPlace, with zeros on top.
 func fit(b []byte, size int64) []byte {
-	out := make([]byte, min(max(size, 0), maxPlace))
+	out := make([]byte, max(size, 0))
 	copy(out, b)
 	return out
 }

@@ -90,6 +90,19 @@ func TestAStructMayBeKnownInPart(t *testing.T) {
 	}
 }
 
+func TestAVariableOfAHugeTypeThatIsNotInMemoryTakesNoMemory(t *testing.T) {
+	char, _ := builtinType("char")
+	huge := &dwarf.ArrayType{Type: char, Count: 1 << 40}
+	for what, l := range map[string]Local{
+		"a constant": {constant: []byte{1}}, "in a register": {expr: []byte{opReg0 + 3}}, "computed": {expr: []byte{opLit0, opStackValue}},
+	} {
+		l.Name, l.Type, l.fn = "x", huge, &function{unit: emptyUnit()}
+		if got, err := l.Locate(allKnown()); !errors.Is(err, ErrOptimizedOut) || got.Bytes != nil {
+			t.Errorf("%s: %d bytes, %v", what, len(got.Bytes), err)
+		}
+	}
+}
+
 func TestAVariableInARegisterThatIsNotKnownIsUnknown(t *testing.T) {
 	typ, _ := builtinType("int")
 	l := Local{Name: "x", Type: typ, expr: []byte{opReg0 + 3}, fn: &function{unit: emptyUnit(), frameBase: []byte{opCallFrameCFA}}}

@@ -73,10 +73,10 @@ func (l *locator) locate(code []byte, size int64) (Place, error) {
 	if err := e.settle(); err != nil {
 		return Place{}, err
 	}
-	if !e.place.InMemory {
-		e.place.Bytes = fit(e.place.Bytes, size)
+	if e.place.InMemory {
+		return e.place, nil
 	}
-	return e.place, nil
+	return held(e.place.Bytes, size)
 }
 
 // number gives the number that an expression computes.

@@ -89,6 +89,11 @@ bench-peers: build ## symbols beside addr2line, llvm-symbolizer, pahole, ... (do
 	@$(BIN) lab prepare 6.1 >&2
 	@testdata/bench/peers $(BIN) $$($(BIN) lab path vmlinux) $(ROUNDS)
 
+.PHONY: bench-decode
+bench-decode: build ## ktrap decode beside the kernel's decode_stacktrace.sh (docs/performance.md); fetches the script
+	@$(BIN) lab prepare 6.1 >&2
+	@testdata/bench/decode $(BIN) $$($(BIN) lab path vmlinux) testdata/bench/null-6.1.log $(ROUNDS)
+
 .PHONY: golden
 golden: ## rewrite golden files and generated docs after a wanted change (without what needs QEMU)
 	@for p in $(GOLDEN); do $(GO) test $$p -update || exit 1; done

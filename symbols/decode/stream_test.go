@@ -162,6 +162,20 @@ func TestDecodingAgainGivesTheSameBytes(t *testing.T) {
 	}
 }
 
+func TestToBeOutOfMemoryIsACrashOnlyIfTheKernelSaysSo(t *testing.T) {
+	const report = "sh invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n" +
+		"CPU: 0 PID: 1 Comm: sh Not tainted 6.1.0 #1\nCall Trace:\n f+0x1/0x2\n"
+	for log, want := range map[string]bool{
+		report: false,
+		report + "Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled\n": true,
+	} {
+		out, _, err := decoded(t, Options{}, log)
+		if err != nil || strings.Contains(out, Mark+keyCrash) != want {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
 func TestALineAppearsBeforeTheNextOneComes(t *testing.T) {
 	toUs, fromThem := io.Pipe()
 	answers, out := io.Pipe()
@@ -315,6 +329,29 @@ func TestALogOfAnySizeNeedsTheSameMemory(t *testing.T) {
 		a.Close()
 		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 3<<20 {
 			t.Errorf("%s: %d KB are kept", name, grown>>10)
+		}
+	}
+}
+
+func TestTheVmlinuxIsFoundByWhatTheLogSays(t *testing.T) {
+	t.Chdir(filepath.Dir(tinyKernel(t)))
+	const frame = " first+0x4/0x20\n"
+	for name, tt := range map[string]struct {
+		log   string
+		found bool
+	}{
+		"by build-id":          {"CPU: 0 PID: 1 Comm: sh Not tainted 6.1.0-tiny #1  " + tinyBuildID + "\n" + frame, true},
+		"by release":           {"CPU: 0 PID: 1 Comm: sh Not tainted 6.1.0-tiny #1\n" + frame, true},
+		"another build-id":     {"CPU: 0 PID: 1 Comm: sh Not tainted 6.1.0-tiny #1  " + strings.Repeat("0", 40) + "\n" + frame, false},
+		"another release":      {"CPU: 0 PID: 1 Comm: sh Not tainted 6.2.0-tiny #1\n" + frame, false},
+		"the log says nothing": {frame, false},
+	} {
+		out, said, err := decoded(t, Options{}, tt.log)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := strings.Contains(out, Mark+"(no debug information)"); got != tt.found || strings.Contains(said, "using ") != tt.found {
+			t.Errorf("%s: found %v, said %q\n%s", name, got, said, out)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"ktrap/session/trap"
 	"ktrap/session/unwind"
 	"ktrap/symbols/addr"
+	"ktrap/symbols/cause"
 )
 
 // captured is the context of a report, taken where it is intact: at the entry
@@ -25,7 +26,8 @@ type captured struct {
 	code       []byte // around the fault
 	codeAt     addr.Addr
 	fault      addr.Addr // pc of the fault, 0 if the report has no registers
-	trapped    bool      // the registers are those of an instruction of the kernel that trapped
+	areas      cause.Areas
+	trapped    bool // the registers are those of an instruction of the kernel that trapped
 	incomplete []string
 }
 
@@ -65,6 +67,7 @@ func (v *Stopped) capture(ctx context.Context, cpu target.CPU, o *trap.Open, h *
 	}
 	c.regs = faultRegisters(&start, mem, regs)
 	v.captureCode(c, mem)
+	c.areas = v.World.areas(mem)
 	v.captureOthers(ctx, c)
 	return c
 }

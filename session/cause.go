@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"ktrap/session/report"
+	"ktrap/session/target"
 	"ktrap/session/trap"
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cause"
@@ -19,7 +20,7 @@ func (w *World) explain(r *report.Report, c *captured, f cause.Fault) {
 	}
 	why := cause.Explain(&cause.Input{
 		Code: c.code, Base: c.codeAt, PC: c.fault, Reg: c.regs.Get, Fault: f, Name: w.SymbolName,
-		Member: w.memberAt(c.fault),
+		Member: w.memberAt(c.fault), Areas: c.areas,
 	})
 	r.Code = w.listing(&why, c.fault)
 	if c.trapped || f.Kind == cause.StackProtector {
@@ -41,6 +42,19 @@ func (w *World) explainText(r *report.Report, c *captured, said *oops.Oops) {
 		return
 	}
 	r.Cause, r.Access, r.Code = why.Text, accessOf(&why), w.listing(&why, place.PC)
+}
+
+// areas reads where the kernel has put its areas; 0 is what cannot be had.
+func (w *World) areas(mem target.Memory) cause.Areas {
+	read := func(name string) uint64 {
+		var b [8]byte
+		at, ok := w.Kernel.Symbol(name)
+		if !ok || mem.ReadMemory(b[:], at) != nil {
+			return 0
+		}
+		return le64(b[:])
+	}
+	return cause.Areas{DirectMap: read("page_offset_base"), Vmalloc: read("vmalloc_base"), Vmemmap: read("vmemmap_base")}
 }
 
 // memberAt names members behind the pointers that registers hold at a pc.

@@ -23,7 +23,8 @@ type Input struct {
 	Fault Fault
 	// Name gives what stands at an address, such as foo+0x10; empty for nothing.
 	// May be nil.
-	Name func(addr.Addr) string
+	Name  func(addr.Addr) string
+	Areas Areas
 	// Member names what lies behind the pointer in a register, where that is
 	// certain, as the function Member does. May be nil.
 	Member func(register string, offset int64) string

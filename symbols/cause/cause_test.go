@@ -111,7 +111,7 @@ func TestAccessesAreExplained(t *testing.T) {
 		{"bit of a bit map", "48 0f a3 07", pageFaultAt(0x18, 0), state{"rdi": 0, "rax": 200},
 			"read of 8 bytes at rdi+rax/8 = 0x18: null pointer, 24 bytes behind it"},
 		{"per-CPU variable", "65 48 8b 05 00 00 00 00", pageFaultAt(0xffffffff82234568, 0), state{"gs_base": 0x1000000},
-			"read of 8 bytes at gs_base+rip = 0xffffffff82234568: not mapped"},
+			"read of 8 bytes at gs_base+rip = 0xffffffff82234568: in the area of the kernel and its modules, not mapped"},
 		{"push without stack", "50", pageFaultAt(0xffffc90000122ff8, 2), state{"rsp": 0xffffc90000123000},
 			"write of 8 bytes at rsp-0x8 = 0xffffc90000122ff8: not mapped"},
 		{"call through null", "ff 53 18", pageFaultAt(0x18, 0), state{"rbx": 0},

@@ -48,9 +48,11 @@ func (e *explainer) why(a *Access, v verdict) string {
 	case v.bad():
 		parts = append(parts, v.text)
 	}
-	if !v.bad() && a.Known {
+	if !v.bad() && a.Known && e.Fault.Kind != Sanitizer {
 		if name := e.name(a.Addr); name != "" {
 			parts = append(parts, name)
+		} else if area := e.Areas.of(a.Addr, e.la57()); area != "" {
+			parts = append(parts, area)
 		}
 	}
 	if v.kind == None || v.kind == User {

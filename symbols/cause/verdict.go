@@ -84,12 +84,17 @@ func (e *explainer) judgeAddress(at uint64) verdict {
 // canonical reports whether the CPU takes an address: 48 bits of it, 57 with
 // 5-level page tables.
 func (e *explainer) canonical(at uint64) bool {
-	const la57 = 1 << 12 // in cr4
 	unused := 16
-	if cr4, ok := e.reg("cr4"); ok && cr4&la57 != 0 {
+	if e.la57() {
 		unused = 7
 	}
 	return uint64(int64(at<<unused)>>unused) == at
+}
+
+// la57 reports whether the CPU uses 5 levels of page tables.
+func (e *explainer) la57() bool {
+	cr4, ok := e.reg("cr4")
+	return ok && cr4&(1<<12) != 0
 }
 
 // shadowed reports whether an access goes through the constant that KASAN adds.

@@ -186,6 +186,11 @@ func showsFrame(lines []entry) bool {
 	return false
 }
 
+// endsInStack says whether the report breaks off where a stack begins.
+func endsInStack(lines []entry) bool {
+	return slices.ContainsFunc(lines[max(0, len(lines)-2):], func(e entry) bool { return startsStack(&e) })
+}
+
 // damage says what is missing in a report, or nothing.
 func damage(lines []entry, bare bool) string {
 	stacked := false

@@ -26,7 +26,7 @@ var heads = sync.OnceValue(func() []head {
 		{mark: "UBSAN:", forms: ubsanForms},
 		{mark: "unregister_netdevice: waiting for", forms: netdevForms},
 		{mark: "unreferenced object", forms: leakForms},
-		{mark: "trusty: panic", forms: trustyForms},
+		{mark: "trusty: panic", ignore: []string{"trusty: panic notifier"}, forms: trustyForms},
 		{mark: "Internal error:", forms: internalForms},
 		{mark: "Unhandled fault:", forms: unhandledForms},
 		{mark: "Alignment trap:", forms: unhandledForms},

@@ -83,6 +83,7 @@ func TestNormalizeHidesWhatDiffersFromHitToHit(t *testing.T) {
 		"BUG: bad value ffff8801db107a78 at 0xffff88002bde1": "BUG: bad value ADDR at ADDR",
 		"kernel BUG at mm/slub.c:419!":                       "kernel BUG at mm/slub.c:LINE!",
 		"WARNING: x on CPU#1 by syz-executor.4/123":          "WARNING: x on CPU by syz-executor",
+		"WARNING: x by syzkaller601944:4492 now":             "WARNING: x by syzkaller now",
 		"mkdir ./dir264563108":                               "mkdir ./dirNUM",
 		"ath10k USB support":                                 "ath10k USB support",
 		strings.Repeat("x", 200):                             strings.Repeat("x", 120),

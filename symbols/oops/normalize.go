@@ -42,6 +42,9 @@ func normalizeAt(s string, prev byte) (taken int, text string) {
 	case strings.HasPrefix(s, "syz-executor"):
 		tail, _ := span(s[12:], func(c byte) bool { return isDigit(c) || c == '.' || c == '/' || c == ':' })
 		return 12 + len(strings.TrimRight(tail, ":.")), "syz-executor"
+	case strings.HasPrefix(s, "syzkaller") && len(s) > 9 && isDigit(s[9]):
+		tail, _ := span(s[9:], func(c byte) bool { return isDigit(c) || c == '/' || c == ':' })
+		return 9 + len(strings.TrimRight(tail, ":")), "syzkaller"
 	}
 	if !isHex(s[0]) {
 		return 1, s[:1]

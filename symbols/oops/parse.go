@@ -67,6 +67,9 @@ func (s *segment) oops() Oops {
 	}
 	o := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Start: s.start, End: s.end}
 	o.describe(s.head, own)
+	if s.own == 0 && endsInStack(own) {
+		o.corrupt("the end is missing")
+	}
 	if s.cut {
 		o.corrupt("report is longer than what is kept of one")
 	}

@@ -54,7 +54,7 @@ var anchors = []string{
 	"entry_SYSCALL", "system_call_fast", "int_ret_from_sys_call", "x64_sys_call", "ia32_sys_call", "syscall_handler", "do_trap_ecall",
 	"netif_receive_skb", "do_softirq", "handle_softirqs", "call_timer_fn", "_run_timers", "run_timer_softirq", "hrtimer_run", "run_ksoftirqd", "smpboot_thread_fn",
 	"^handle_irq", "^do_IRQ", "^call_on_stack", "^kthread$", "^kernel_thread", "^ret_from_fork", "^do_idle$", "^cpu_startup_entry$", "^start_secondary", "^rest_init$", "^start_kernel$", "^loop_kthread", "^task_work_run",
-	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "^ksys_ioctl", "_sys_ioctl$", "^sys_ioctl$", "^compat_sys_ioctl", "SyS_ioctl", "SYSC_ioctl", "compat_ioctl", "^compat_blkdev_ioctl", "^mmap_region", "^vfs_read", "^vfs_write", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
+	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "^ksys_ioctl", "_sys_ioctl$", "^sys_ioctl$", "^compat_sys_ioctl", "SyS_ioctl", "SYSC_ioctl", "compat_ioctl", "^compat_blkdev_ioctl", "^blkdev_driver_ioctl", "^compat_blkdev_driver_ioctl", "^blkdev_ioctl", "^block_ioctl", "^sock_ioctl", "^mmap_region", "^__mmap_region", "^vfs_iter_", "^iter_file_splice_write", "^vfs_read", "^vfs_write", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
 	"^sock_sendmsg", "^__sock_sendmsg", "^sock_recvmsg", "^sock_do_ioctl", "^call_read_iter", "^call_write_iter", "^netlink_unicast", "smp_call_function",
 	"^rtnetlink_rcv_msg", "^genl_", "^nfnetlink_rcv", "^netlink_dump", "^__sys_bind", "^__sys_connect", "^__sys_setsockopt", "^__sys_getsockopt", "^do_sock_setsockopt", "^__fput",
 }

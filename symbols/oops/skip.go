@@ -84,6 +84,6 @@ var blameless = []string{
 	"dummy_urb", "usb_kill", "usb_control_msg", "usb_hcd", "usb_submit_urb", "usb_start_wait_urb", "cdev_device",
 
 	// Exception entry and indirect calls.
-	"_indirect_thunk", "^asm_exc_", "^asm_sysvec_", "apic_timer_interrupt", "^exc_", "^sysvec_", "^error_entry", "^do_page_fault", "^async_page_fault", "^page_fault$", "^general_protection", "^do_general_protection", "^retint_", "^__do_page_fault", "do_translation_fault", "do_alignment_fault", "do_bad_area", "die_kernel", "__do_kernel_fault",
+	"_indirect_thunk", "^asm_exc_", "^asm_sysvec_", "apic_timer_interrupt", "^exc_", "^sysvec_", "^error_entry", "^async_page_fault", "^page_fault$", "^general_protection", "^do_general_protection", "^retint_", "do_translation_fault", "do_alignment_fault", "do_bad_area", "die_kernel", "__do_kernel_fault",
 	"irqentry_enter", "ret_from_intr", "stack_segment", "double_fault", "df_debug",
 }

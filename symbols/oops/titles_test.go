@@ -126,6 +126,7 @@ func TestWhatLooksLikeAReportIsNone(t *testing.T) {
 		"BTF: invalid BTF_INFO: x INVALID BTF_INFO:72000001",
 		"ODEBUG: Out of memory. ODEBUG disabled",
 		"DEBUG: nothing",
+		"trusty: panic notifier - trusty version Built: 22:56:33 Sep  3 2018",
 	} {
 		if all := newsOf([]byte(log + "\n")); len(all) != 0 {
 			t.Errorf("%q is taken for %q", log, all[0].Title)

@@ -48,7 +48,9 @@ func (f *Offline) Ask(text string) Answer {
 	default:
 		ans.Spots = []Spot{f.spot(q.Addr)}
 		if s := ans.Spots[0]; s.Func.Name == "" && len(s.Frames) == 0 {
-			ans.Spots, ans.Reason = nil, s.Reason.String()
+			if ans.Spots, ans.Reason = nil, s.Reason.String(); s.Reason == NotText {
+				ans.Reason = f.whyNotCode(q.Addr)
+			}
 		}
 	}
 	if why := f.lacking(ans.Spots); why != "" {
@@ -79,10 +81,8 @@ func (f *Offline) askName(q Query, ans *Answer) {
 		case ans.Reason != "":
 		case q.Module != "" && ans.Note != "":
 			ans.Reason, ans.Note = ans.Note, ""
-		case q.Module != "":
-			ans.Reason = fmt.Sprintf("no symbol %s in %s", q.Name, q.Module)
 		default:
-			ans.Reason = "no symbol of that name"
+			ans.Reason = whyNoName(q)
 		}
 		return
 	}
@@ -91,7 +91,12 @@ func (f *Offline) askName(q Query, ans *Answer) {
 	}
 	for _, fn := range m.Funcs[:min(len(m.Funcs), maxSpots)] {
 		s := f.spot(fn.Where())
-		s.Func = fn
+		if s.Func = fn; s.Reason == NotText {
+			s.Reason = Data
+		}
+		if where := f.perCPU(fn); where != "" && len(m.Funcs) == 1 {
+			ans.Note = join(ans.Note, where)
+		}
 		if n := len(s.Frames); n > 0 {
 			s.Frames[n-1].Func, s.Frames[n-1].Off, s.Frames[n-1].Size = fn.Name, fn.Off, fn.Size
 		}
@@ -131,7 +136,7 @@ func (f *Offline) askLine(q Query, ans *Answer) {
 		ans.Spots = append(ans.Spots, f.spot(a))
 	}
 	if len(places) == 0 {
-		ans.Reason = fmt.Sprintf("no code of %s at or after line %d", q.File, q.Line)
+		ans.Reason = f.whyNoLine(q)
 		return
 	}
 	if frames := ans.Spots[0].Frames; len(frames) > 0 && frames[0].Line != q.Line {

@@ -148,8 +148,11 @@ func (p *placed) function(i int) Func {
 
 // end gives where the piece of memory that holds a ends.
 func (p *placed) end(a addr.Addr) addr.Addr {
-	if p.kernel() {
-		return ^addr.Addr(0)
+	switch {
+	case p.kernel() && !a.Kernel(): // a per-CPU symbol
+		return addr.KernelHalf
+	case p.kernel(): // the last symbol is _end, or not far from it
+		return p.syms[len(p.syms)-1].Addr&^(pageSize-1) + pageSize
 	}
 	for _, r := range p.text {
 		if r.Contains(a) {

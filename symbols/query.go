@@ -3,6 +3,7 @@ package symbols
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,8 +41,14 @@ var ErrQuery = errors.New("not a location")
 func ParseQuery(text string) (Query, error) {
 	s := strings.TrimSpace(text)
 	s, module, id := cutModule(s)
+	if slices.Contains(notModules, module) {
+		module, id = "", ""
+	}
 	if s == "" || len(s) > 4096 {
 		return Query{}, fmt.Errorf("%w: %.80q", ErrQuery, text)
+	}
+	if tooLong(s) {
+		return Query{}, fmt.Errorf("%w: %.80q: an address has at most 16 hexadecimal digits", ErrQuery, text)
 	}
 	if a, ok := parseAddr(s); ok {
 		return Query{Addr: a, Module: module, BuildID: id}, nil
@@ -79,6 +86,16 @@ func parseAddr(s string) (addr.Addr, bool) {
 	return addr.Addr(v), err == nil
 }
 
+// tooLong reports whether a text is digits and more than an address has.
+func tooLong(s string) bool {
+	digits, prefixed := strings.CutPrefix(strings.ToLower(s), "0x")
+	digits = strings.TrimLeft(digits, "0")
+	return len(digits) > 16 && strings.Trim(digits, "0123456789abcdef") == "" && (prefixed || strings.ContainsAny(digits, "0123456789"))
+}
+
+// notModules are what tools write in brackets behind symbols of the kernel itself.
+var notModules = []string{"vmlinux", "kernel.vmlinux", "kernel.kallsyms", "kernel"}
+
 // parseFileLine reads "fs/read_write.c:567" and, with a column, "a.c:5:6".
 func parseFileLine(s string) (Query, bool) {
 	file, rest, ok := strings.Cut(s, ":")
@@ -94,7 +111,7 @@ var errOffset = errors.New("want NAME+0xOFF or NAME+0xOFF/0xSIZE")
 
 func parseSymbol(s string) (Query, error) {
 	if strings.ContainsAny(s, " \t") {
-		return Query{}, errors.New("blanks in a name")
+		return Query{}, errors.New("blanks in a name; of whole lines of a log, `ktrap decode` finds the places")
 	}
 	name, rest, plus := strings.Cut(s, "+")
 	q := Query{Name: name, Section: strings.HasPrefix(name, ".")}

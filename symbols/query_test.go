@@ -26,6 +26,10 @@ func TestALocationIsReadAsPeoplePasteIt(t *testing.T) {
 		{"f+0x9/0x20 [crashme bf9aad3e]", Query{Name: "f", Off: 9, Size: 0x20, Module: "crashme", BuildID: "bf9aad3e"}},
 		{"foo.isra.0.cold+0x1", Query{Name: "foo.isra.0.cold", Off: 1}},
 		{".text+0x40 [ext4]", Query{Name: ".text", Off: 0x40, Section: true, Module: "ext4"}},
+		{"f+0x9 [vmlinux]", Query{Name: "f", Off: 9}},
+		{"f+0x9 [kernel.kallsyms]", Query{Name: "f", Off: 9}},
+		{"0x00000000ffffffff81234567", Query{Addr: a}},
+		{"abcdefabcdefabcdefabcdef", Query{Name: "abcdefabcdefabcdefabcdef"}}, // a word, too
 		{"fs/read_write.c:567", Query{File: "fs/read_write.c", Line: 567}},
 		{"./fs/open.c:5:12", Query{File: "./fs/open.c", Line: 5}},
 	}
@@ -34,7 +38,7 @@ func TestALocationIsReadAsPeoplePasteIt(t *testing.T) {
 			t.Errorf("%q: %+v, %v, want %+v", tt.text, got, err, tt.want)
 		}
 	}
-	for _, text := range []string{"", " ", "+0x10", "f+0xzz", "f+0x1/", "two words", strings.Repeat("x", 5000), "[]"} {
+	for _, text := range []string{"", " ", "+0x10", "f+0xzz", "f+0x1/", "two words", strings.Repeat("x", 5000), "[]", "99999999999999999999", "0x1ffffffff81234567"} {
 		if got, err := ParseQuery(text); text != "[]" && !errors.Is(err, ErrQuery) {
 			t.Errorf("%.20q: %+v, %v", text, got, err)
 		}
@@ -73,7 +77,8 @@ func TestOfSeveralSymbolsTheSizeDecidesThenTheOffset(t *testing.T) {
 		{"an offset that only one has", "second+0x18", "0x20", ""},
 		{"padding counted differently", "second+0x4/0x22", "0x20 0x80", "padding"},
 		{"far off", "second+0x4/0x400", "", "size 0x400 does not fit: second has size 0x20, 0x10"},
-		{"beyond the end", "first+0x20", "", "offset 0x20 does not fit"},
+		{"beyond the end", "first+0x21", "", "offset 0x21 does not fit"},
+		{"at the end", "first+0x20/0x20", "", "offset 0x20 is the end of first: if it is a return address, look up the byte before, first+0x1f"},
 		{"the compiler's name", "third", "0x90", "third is called third.llvm.77"},
 		{"of another module", "second [mod]", "", ""},
 		{"unknown", "fourth", "", ""},

@@ -65,6 +65,9 @@ func mismatch(q Query, list []Func) string {
 	for _, f := range list[:min(len(list), 4)] {
 		sizes = append(sizes, fmt.Sprintf("%#x", f.Size))
 	}
+	if q.Off > 0 && q.Off == list[0].Size && (q.Size == 0 || q.Size == q.Off) {
+		return fmt.Sprintf("offset %#x is the end of %s: if it is a return address, look up the byte before, %s+%#x", q.Off, q.Name, q.Name, q.Off-1)
+	}
 	what := fmt.Sprintf("offset %#x", q.Off)
 	if q.Size > 0 {
 		what = fmt.Sprintf("size %#x", q.Size)

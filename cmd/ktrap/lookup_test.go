@@ -80,7 +80,7 @@ func TestEveryLocationIsAnsweredOnALineOfItsOwn(t *testing.T) {
 		{"ambiguous", "twin", "twin: ambiguous: 2 symbols fit\n0xffffffff81000020: twin+0x0/0x20 (no debug information)\n0xffffffff81000040: twin+0x0/0x40 (no debug information)"},
 		{"readable", "0xffffffff81000080", "0xffffffff81000080: mycrate::foo+0x0/0x80 (no debug information)"},
 		{"not known", "third", "third: ?? (no symbol of that name)"},
-		{"no address of the kernel", "0x10", "0x10: ?? (not kernel code)"},
+		{"no address of the kernel", "0x10", "0x10: ?? (not kernel code: not an address of the kernel)"},
 		{"nonsense", "+", `+: ?? (not a location: "+": want NAME+0xOFF or NAME+0xOFF/0xSIZE)`},
 		{"control characters", "a\x1b[2Jb", `a\x1b[2Jb: ?? (no symbol of that name)`},
 	}

@@ -92,7 +92,7 @@ bench-peers: build ## symbols beside addr2line, llvm-symbolizer, pahole, ... (do
 .PHONY: bench-decode
 bench-decode: build ## ktrap decode beside the kernel's decode_stacktrace.sh (docs/performance.md); fetches the script
 	@$(BIN) lab prepare 6.1 >&2
-	@testdata/bench/decode $(BIN) $$($(BIN) lab path vmlinux) testdata/bench/null-6.1.log $(ROUNDS)
+	@testdata/bench/decode $(BIN) $$($(BIN) lab path vmlinux) $$($(BIN) lab path modules)/crashme.ko testdata/bench/null-6.1.log $(ROUNDS)
 
 .PHONY: golden
 golden: ## rewrite golden files and generated docs after a wanted change (without what needs QEMU)

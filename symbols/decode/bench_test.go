@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"testing"
 )
 
@@ -31,5 +32,22 @@ func BenchmarkPlainLines(b *testing.B) {
 			b.Fatal(err)
 		}
 		a.Close()
+	}
+}
+
+// BenchmarkOops decodes the crashes of the guest logs of the KASAN kernel, symbol
+// files freshly opened each time.
+func BenchmarkOops(b *testing.B) {
+	vmlinux, module := kasanKernel(b)
+	log, err := os.ReadFile(guestLogs(b, "k612-gpf.log")[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, layout := range []Layout{Own, Script, Syzbot} {
+		b.Run(string(layout), func(b *testing.B) {
+			for b.Loop() {
+				decoded(b, guestOptions(vmlinux, module, layout), string(log))
+			}
+		})
 	}
 }

@@ -149,11 +149,9 @@ func objdump(list []disasm.Instruction, mark bool) []string {
 		at := uint64(in.Addr)
 		for first, row := true, in.Bytes; first || len(row) > 0; first = false {
 			n := min(len(row), rowBytes)
-			line := fmt.Sprintf("%4x:%s\t% -20x", at, sign, row[:n])
+			line := fmt.Sprintf("%4x:%s\t% x ", at, sign, row[:n])
 			if first {
-				line += " \t" + in.Text + note
-			} else {
-				line += " "
+				line = fmt.Sprintf("%4x:%s\t% -20x \t%s%s", at, sign, row[:n], in.Text, note)
 			}
 			lines = append(lines, line)
 			row, at, sign = row[n:], at+uint64(n), ""

@@ -181,13 +181,19 @@ func asScript(raw []byte, list []place, answers []*answer) []byte {
 		if p.module != "" {
 			text += " " + p.module
 		}
-		start := p.start
+		front := raw[:p.start]
 		if p.name != "" {
-			start = beforeAddr(raw, start)
+			front = withoutAddr(front)
 		}
-		out = bytes.Join([][]byte{out[:start], []byte(text), out[p.tail:]}, nil)
+		out = bytes.Join([][]byte{front, []byte(text), out[p.tail:]}, nil)
 	}
 	return out
+}
+
+// withoutAddr takes the address out that stands before a name, or before its '?'.
+func withoutAddr(front []byte) []byte {
+	named := bytes.TrimSuffix(front, []byte("? "))
+	return append(bytes.Clone(named[:beforeAddr(named, len(named))]), front[len(named):]...)
 }
 
 // beforeAddr gives where "[<ffffffff81000000>] " begins that ends at a position.

@@ -123,6 +123,8 @@ func TestAccessesAreExplained(t *testing.T) {
 		{"index from freed memory", "8b 04 87", pageFaultAt(0xffff8881adadadac, 0), state{"rdi": 0xffff888000000000, "rax": 0x6b6b6b6b},
 			"read of 4 bytes at rdi+rax*4 = 0xffff8881adadadac: not mapped, rax = 0x6b6b6b6b is slab poison of freed memory"},
 		{"null function", "", pageFaultAt(uint64(pc), 0x10), nil, "jump to 0xffffffff81234560: vfs_read+0x20, not mapped"},
+		{"instruction that goes over into a page without code", "48 8b 00", pageFaultAt(uint64(pc)+2, 0x10), nil,
+			"fetch of code at 0xffffffff81234562: vfs_read+0x20, not mapped"},
 		{"data as function", "c3", pageFaultAt(uint64(pc), 0x11), nil, "jump to 0xffffffff81234560: vfs_read+0x20, the page is not executable"},
 
 		{"list poison", "48 89 50 08", protection, state{"rax": 0xdead000000000100},

@@ -12,19 +12,18 @@ func (e *explainer) sentence(a *Access, v verdict) string {
 
 // what words an access: read of 8 bytes at rax+0x10 = 0x10.
 func (e *explainer) what(a *Access) string {
-	text := string(a.Op)
-	if a.Op == Execute {
-		text = "jump"
+	text, to := string(a.Op), " at "
+	switch {
+	case a.Op == Execute && len(a.terms) == 0 && !e.Relative && a.Addr != uint64(e.PC):
+		text = "fetch of code" // of an instruction that goes over into the next page
+	case a.Op == Execute:
+		text, to = "jump", " to "
 	}
 	switch {
 	case a.Size == 1:
 		text += " of 1 byte"
 	case a.Size > 1:
 		text += fmt.Sprintf(" of %d bytes", a.Size)
-	}
-	to := " at "
-	if a.Op == Execute {
-		to = " to "
 	}
 	switch {
 	case a.Expr == "":

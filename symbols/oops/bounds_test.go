@@ -171,6 +171,16 @@ func TestACrashOfATaskThatFellSilentIsTold(t *testing.T) {
 	}
 }
 
+func TestACrashIsToldWhenThePanicIsOver(t *testing.T) {
+	log := "[    1.0] BUG: foo\n[    1.1] Kernel panic - not syncing: panic_on_warn set ...\n[    1.2] ---[ end Kernel panic - not syncing: panic_on_warn set ... ]---\n"
+	for o, err := range Crashes(io.MultiReader(strings.NewReader(log), failing{})) {
+		if err != nil || o.Title != "BUG: foo" || o.End != len(log) {
+			t.Fatalf("have %q to %d, %v before the crash", o.Title, o.End, err)
+		}
+		return
+	}
+}
+
 // failing is a stream that breaks.
 type failing struct{}
 

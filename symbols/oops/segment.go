@@ -16,6 +16,10 @@ const maxReportBytes = 1 << 20
 // speak again.
 const maxAway = 4000
 
+// endOfPanic is the last line of a kernel that does not reboot: who waits for
+// the report need not wait for more.
+const endOfPanic = "---[ end Kernel panic"
+
 // maxIdle is how many lines without a frame, register or code end a report.
 // Lock tables and memory dumps of real reports are shorter; it is what lets a
 // report in a stream be told before the next one begins.
@@ -115,6 +119,9 @@ func (g *segmenter) next(l Line) {
 		g.start(&l, &segment{head: h, form: f, series: series})
 	}
 	g.recent.add(l.Raw)
+	if len(g.open) > 0 && strings.HasPrefix(l.Text, endOfPanic) {
+		g.closeAll()
+	}
 }
 
 // start opens a report at its head line.
@@ -131,6 +138,10 @@ func (g *segmenter) start(l *Line, s *segment) {
 // flush closes every open report.
 func (g *segmenter) flush() {
 	g.endDump()
+	g.closeAll()
+}
+
+func (g *segmenter) closeAll() {
 	for len(g.open) > 0 {
 		g.close(g.open[0])
 	}

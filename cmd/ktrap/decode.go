@@ -65,6 +65,9 @@ func (c *decodeCmd) Run(log *slog.Logger) error {
 		defer p.stop()
 		in = p
 	}
+	if path == "" && term.IsTerminal(int(os.Stdin.Fd())) {
+		say(os.Stderr, "reading the log from the terminal; Ctrl-D ends it")
+	}
 	if path != "" {
 		f, err := os.Open(path)
 		if err != nil {
@@ -97,6 +100,10 @@ func (c *decodeCmd) grammar(o *decode.Options) (path string, err error) {
 		}
 	case script:
 		f.Vmlinux, args = args[0], args[1:]
+		if len(args) == 1 && isFile(args[0]) { // BASE is a folder, so this is meant as the log
+			script = false
+			break
+		}
 		// The second is what to cut off paths; that is found out always.
 		if len(args) > 1 {
 			f.Options.ModuleDirs = append(f.Options.ModuleDirs, args[1])
@@ -119,6 +126,11 @@ func (c *decodeCmd) grammar(o *decode.Options) (path string, err error) {
 		return args[0], nil
 	}
 	return "", nil
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && !st.IsDir()
 }
 
 // isELF looks at the first bytes of a file.

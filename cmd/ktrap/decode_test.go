@@ -52,6 +52,17 @@ func TestDecodeTakesTheArgumentsOfTheKernelsScript(t *testing.T) {
 	}
 }
 
+func TestAVmlinuxAndALogAreTakenForWhatTheyAre(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "console.log")
+	if err := os.WriteFile(path, []byte(tinyCrash), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, got := output(t, "not this", "decode", tinyKernel(t), path)
+	if status != exitDone || !strings.HasPrefix(got, "hello\n") || !strings.Contains(got, "    => crash: ") {
+		t.Errorf("status %d\n%s", status, got)
+	}
+}
+
 func TestDecodeGivesOneObjectPerCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(path, []byte(tinyCrash+tinyCrash), 0o600); err != nil {

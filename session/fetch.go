@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"ktrap/rsp"
 	"ktrap/session/kernel"
@@ -20,18 +21,22 @@ type fetcher struct {
 	one chan struct{} // one slot: downloads take turns
 
 	// Owned by the worker.
-	asked   map[string]error // build-id -> how it went; nil while under way, too
-	vmlinux *arrival         // the one that no kernel is known without; nil: none is under way
-	guest   kernel.Identity  // whose vmlinux was last asked for
+	asked map[string]error // build-id -> how it went; nil while under way, too
+	guest kernel.Identity  // whose vmlinux was last asked for
+
+	// vmlinux is the one that no kernel is known without; nil: none is under way.
+	// The worker writes it.
+	vmlinux atomic.Pointer[arrival]
 }
 
-func newFetcher() fetcher {
-	return fetcher{one: make(chan struct{}, 1), asked: make(map[string]error)}
+func newFetcher() *fetcher {
+	return &fetcher{one: make(chan struct{}, 1), asked: make(map[string]error)}
 }
 
 // arrival is a vmlinux on its way.
 type arrival struct {
 	ended  chan struct{} // closed when its kernel has been looked for
+	came   bool          // the download has ended; owned by the worker
 	refuse error         // what to say without it; then how it went. Written before ended is closed
 }
 
@@ -111,7 +116,7 @@ func (s *Session) sayWhile(text string) {
 // the kernel looked for again then. refuse is what to say without it.
 // Errors: errFetching; refuse, with why it could not be fetched.
 func (v *Stopped) fetchVmlinux(buildID string, refuse error) error {
-	if v.fetcher.vmlinux != nil {
+	if a := v.fetcher.vmlinux.Load(); a != nil && !a.came {
 		return errFetching // since before the guest was reset
 	}
 	a := &arrival{ended: make(chan struct{}), refuse: refuse}
@@ -119,7 +124,7 @@ func (v *Stopped) fetchVmlinux(buildID string, refuse error) error {
 	if !v.fetch([]file{f}, func(ctx context.Context, f file, err error, _ int) { v.vmlinuxCame(ctx, a, f, err) }) {
 		return errors.Join(refuse, v.fetcher.asked[buildID])
 	}
-	v.fetcher.vmlinux = a
+	v.fetcher.vmlinux.Store(a)
 	v.sayWhile(f.name + " is not on this host and is being fetched: traps follow when it has come")
 	return errFetching
 }
@@ -133,7 +138,8 @@ func (s *Session) vmlinuxCame(ctx context.Context, a *arrival, f file, err error
 	}
 	gone := s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
 		v.fetcher.asked[f.buildID] = err
-		v.fetcher.vmlinux = nil
+		a.came = true
+		defer v.fetcher.vmlinux.CompareAndSwap(a, nil)
 		if v.World != nil {
 			return nil // of another boot
 		}
@@ -146,6 +152,19 @@ func (s *Session) vmlinuxCame(ctx context.Context, a *arrival, f file, err error
 	if a.refuse = errors.Join(a.refuse, gone); !s.waits.Load() {
 		s.sayNoKernel(ctx, a.refuse)
 	}
+}
+
+// AwaitKernel is KernelKnown when a vmlinux that is being fetched has come, or has
+// not.
+func (s *Session) AwaitKernel(ctx context.Context) bool {
+	if a := s.fetcher.vmlinux.Load(); a != nil {
+		select {
+		case <-a.ended:
+		case <-s.stubLost:
+		case <-ctx.Done():
+		}
+	}
+	return s.KernelKnown()
 }
 
 // awaitVmlinux waits for the vmlinux that attaching has found to be missing, and

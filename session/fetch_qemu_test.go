@@ -134,6 +134,9 @@ func TestVmlinuxIsFetchedForAKernelThatBoots(t *testing.T) {
 	run(t, o, func(ctx context.Context, s *session.Session) {
 		resume(ctx, t, s)
 		until(ctx, t, told, session.Note, "is being fetched")
+		if !s.AwaitKernel(ctx) {
+			t.Error("what has come was not waited for")
+		}
 		until(ctx, t, told, session.Ready, "traps armed")
 		if stop := m.crash(ctx, t, s, "null"); len(stop.Crash.Report.Frames) == 0 {
 			t.Error("the crash has no frames")

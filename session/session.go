@@ -57,7 +57,7 @@ type Session struct {
 	stopWork context.CancelFunc
 	fetchCtx context.Context // of downloads; set before the loop starts
 	waits    atomic.Bool     // front has not been called yet
-	fetcher  fetcher
+	fetcher  *fetcher
 	listens  string        // where gdb may connect; set before front is called
 	leaving  time.Duration // see leaveTimeout; set before the session ends
 	ended    bool          // every goroutine has been joined
@@ -188,7 +188,7 @@ func (s *Session) serve(ctx context.Context, front func(context.Context, *Sessio
 	var coming *arrival
 	err = s.Quiesced(ctx, func(ctx context.Context, v *Stopped) error {
 		err := s.attach(ctx, v)
-		coming = v.fetcher.vmlinux
+		coming = v.fetcher.vmlinux.Load()
 		return err
 	})
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 // debuggee is what an attempt asks of the session.
 type debuggee interface {
 	AtCrash() bool
-	KernelKnown() bool
+	AwaitKernel(ctx context.Context) bool
 	Wait(ctx context.Context) (session.Stop, error)
 	Continue(ctx context.Context) error
 }
@@ -59,7 +59,7 @@ func (a *attempt) try(ctx context.Context, r *Reproducer) Result {
 	}
 	defer g.Close()
 	a.up = true
-	if !a.vm.KernelKnown() {
+	if !a.vm.AwaitKernel(ctx) {
 		return Result{Verdict: CannotRun, Err: ErrBlind}
 	}
 	if res := a.bring(ctx, g, r); res != nil {

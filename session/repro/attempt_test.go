@@ -26,7 +26,7 @@ type fakeVM struct {
 
 func (v *fakeVM) AtCrash() bool { return v.stop != nil }
 
-func (v *fakeVM) KernelKnown() bool { return !v.blind }
+func (v *fakeVM) AwaitKernel(context.Context) bool { return !v.blind }
 
 func (v *fakeVM) Wait(context.Context) (session.Stop, error) {
 	return *v.stop, nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ktrap/session"
+	"ktrap/session/guest"
 	"ktrap/session/vm"
 )
 
@@ -67,4 +68,35 @@ func wantCause(t *testing.T, c *session.Crash, want string) {
 	if len(c.Report.Code) > 0 && marked != 1 {
 		t.Errorf("%s: %d instructions of %d are marked", c.Report.Title, marked, len(c.Report.Code))
 	}
+}
+
+func TestTheCauseOfAnEarlierCrashIsThatOfItsText(t *testing.T) {
+	m := boot(t, "6.1", func(o *vm.Options) { o.Paused = false })
+	g, err := guest.Wait(t.Context(), m.kernel.GuestOptions(m.VM))
+	if err != nil {
+		t.Fatalf("reach the guest: %v", err)
+	}
+	defer g.Close()
+	_ = g.Run(t.Context(), "echo null > /proc/crashme", nil) // the shell dies of it
+	o := m.options(t)
+	reported := make(chan *session.Crash, 1)
+	o.OnEvent = func(ev session.Event) {
+		if ev.Kind == session.TrapHit && ev.Crash != nil {
+			select {
+			case reported <- ev.Crash:
+			default:
+			}
+		}
+	}
+	run(t, o, func(ctx context.Context, _ *session.Session) {
+		select {
+		case c := <-reported:
+			wantCause(t, c, `read of 4 bytes at rax\+0x10 = 0x10: null pointer, member at offset 16`)
+			if len(c.Report.Code) == 0 || c.Report.Access == nil {
+				t.Errorf("%d instructions, access %+v", len(c.Report.Code), c.Report.Access)
+			}
+		case <-ctx.Done():
+			t.Error("no report")
+		}
+	})
 }

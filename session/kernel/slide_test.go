@@ -68,6 +68,13 @@ func TestAnotherKernelIsRefusedWithBothBuildIDs(t *testing.T) {
 			g.put(0xffffffff90000000+scanStep, note("2222222222222222222222222222222222222222"))
 			g.put(0xffffffff90000000+3*scanStep, []byte("Linux version 5.10.1 (y) #1 SMP\n"))
 		}, "unknown", "Linux version 5.10.1 (y) #1 SMP"},
+		"a note of a program before the banner": {func(g *guest) {
+			clear(g.fakeMemory)
+			g.put(0xffffffff90000000, note("1111111111111111111111111111111111111111"))
+			g.put(0xffffffff90000000+2*pageSize, []byte("Linux version 5.10.1 (y) #1 SMP\n"))
+			g.put(0xffffffff90000000+3*scanStep, note(other))
+			g.put(0xffffffff90000000+3*scanStep+pageSize, note("2222222222222222222222222222222222222222"))
+		}, other, "Linux version 5.10.1 (y) #1 SMP"},
 		"everything elsewhere": {func(g *guest) {
 			clear(g.fakeMemory)
 			g.put(0xffffffff90000000, []byte{0x90})
@@ -158,10 +165,10 @@ func FuzzIdentity(f *testing.F) {
 	f.Add(append(note(testID), "Linux version 6.1 #1\n"...))
 	f.Add([]byte("Linux version Linux version %s #1\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if s := findBanner(b); !strings.Contains(string(b), s) || len(s) > maxBanner {
+		if s, _ := findBanner(b); !strings.Contains(string(b), s) || len(s) > maxBanner {
 			t.Fatalf("banner %q", s)
 		}
-		if s := findBuildID(b); s != "" && len(s) != 40 {
+		if s := findBuildID(b, 0); s != "" && len(s) != 40 {
 			t.Fatalf("build-id %q", s)
 		}
 	})

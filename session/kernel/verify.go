@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/elffile"
@@ -71,32 +70,29 @@ func (f *finder) mismatch(id, banner string) *MismatchError {
 
 // other finds out which kernel it is that the vmlinux does not belong to: its
 // image is searched for a banner and a build-id note. It is the slow way to a
-// good error message. The search ends where modules begin, as they have notes
-// of their own; of two different ones the message names none.
+// good error message. The kernel's notes are the first behind its banner: pages
+// before, which the kernel has given back, may hold those of any program. The search
+// ends where modules begin, as they have notes of their own.
 // Errors: ErrNotBooted if there is neither.
 func (f *finder) other(text addr.Addr, slide addr.Slide) (found, error) {
-	var ids []string
-	var banner string
+	var id, banner string
 	buf := make([]byte, scanOverlap+scanStep)
 	end := min(text+maxScan, moduleSpace)
-	for at := text; at < end && (len(ids) == 0 || banner == ""); at += scanStep {
+	for at := text; at < end && id == ""; at += scanStep {
 		if err := f.readWithHoles(buf[scanOverlap:], at); err != nil {
 			return found{}, fmt.Errorf("search the kernel image: %w", err)
 		}
+		from := 0
 		if banner == "" {
-			banner = findBanner(buf)
+			banner, from = findBanner(buf)
 		}
-		if id := findBuildID(buf); id != "" && !slices.Contains(ids, id) {
-			ids = append(ids, id)
+		if banner != "" {
+			id = findBuildID(buf, from)
 		}
 		copy(buf, buf[scanStep:])
 	}
-	if len(ids) == 0 && banner == "" {
+	if banner == "" {
 		return found{}, ErrNotBooted
-	}
-	id := ""
-	if len(ids) == 1 {
-		id = ids[0]
 	}
 	if !plausible(slide) {
 		slide = 0
@@ -124,29 +120,29 @@ func (f *finder) readWithHoles(p []byte, a addr.Addr) error {
 
 // findBanner finds a linux_banner: the text with a build number after #. Format
 // strings have none, nor has the empty banner that kernels from 6.2 on carry
-// beside the real one.
-func findBanner(b []byte) string {
+// beside the real one. at is its offset.
+func findBanner(b []byte) (banner string, at int) {
 	for {
 		i := bytes.Index(b, []byte("Linux version "))
 		if i < 0 {
-			return ""
+			return "", 0
 		}
-		b = b[i:]
+		b, at = b[i:], at+i
 		text, _, ok := bytes.Cut(b[:min(len(b), maxBanner)], []byte("\n"))
 		_, number, _ := bytes.Cut(text, []byte(" #"))
 		if ok && len(number) > 0 && number[0] >= '0' && number[0] <= '9' && !bytes.ContainsAny(text, "%\x00") {
-			return string(text)
+			return string(text), at
 		}
-		b = b[1:]
+		b, at = b[1:], at+1
 	}
 }
 
 // findBuildID finds a build-id note of 20 bytes that is the kernel's: the
 // images of the vDSO have one as well, but in the page of their ELF header.
-// Shape: b consists of whole pages.
-func findBuildID(b []byte) string {
+// Shape: b consists of whole pages; what lies before the offset at is left out.
+func findBuildID(b []byte, at int) string {
 	head := []byte("\x04\x00\x00\x00\x14\x00\x00\x00\x03\x00\x00\x00GNU\x00")
-	for at := 0; ; at += len(head) {
+	for ; ; at += len(head) {
 		i := bytes.Index(b[at:], head)
 		if i < 0 {
 			return ""

@@ -149,19 +149,21 @@ func parseFrom(text string) (callee, caller Frame, ok bool) {
 	if !found {
 		return callee, caller, false
 	}
-	callee, ok1 := parseSide(left, text)
-	caller, ok2 := parseSide(right, text)
-	return callee, caller, ok1 && ok2
+	callee, _, ok1 := parseSide(left, text)
+	caller, hasOff, ok2 := parseSide(right, text)
+	return callee, caller, ok1 && ok2 && hasOff
 }
 
-func parseSide(s, raw string) (Frame, bool) {
-	f := Frame{Reliable: true, Raw: raw}
+// parseSide takes one function and nothing else but its module and place.
+func parseSide(s, raw string) (f Frame, hasOff, ok bool) {
+	f = Frame{Reliable: true, Raw: raw}
 	s, _ = f.takeAddrs(skipBlanks(s))
 	if t, ok := strings.CutPrefix(s, "("); ok {
 		s = strings.TrimRight(t, ") ")
 	}
-	rest, _, ok := f.takeSymbol(s)
-	return f, ok && (rest == "" || rest[0] == ' ' || rest[0] == ')')
+	rest, hasOff, ok := f.takeSymbol(s)
+	decoded := f.takeTail(rest)
+	return f, hasOff, ok && (strings.TrimLeft(rest, " ") == "" || f.Module != "" || decoded)
 }
 
 // parseContext takes a stack marker from the start of a trace line.

@@ -43,6 +43,16 @@ func TestParseFrameRefusesOtherLines(t *testing.T) {
 	}
 }
 
+func TestParseFromRefusesSentences(t *testing.T) {
+	for _, line := range []string{
+		"Sending NMI from CPU 0 to CPUs 1:", "usb 1-1: reset from port 2", "x from y", "packet from eth0+0x1/0x2 of x",
+	} {
+		if callee, caller, ok := parseFrom(line); ok {
+			t.Errorf("parseFrom(%q) = %s from %s, want no frames", line, callee.Func, caller.Func)
+		}
+	}
+}
+
 func TestParseIPTellsKernelFromUser(t *testing.T) {
 	for _, c := range []struct {
 		line, function string

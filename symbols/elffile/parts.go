@@ -2,6 +2,7 @@ package elffile
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -18,9 +19,21 @@ type parts struct {
 
 	// Any goroutine may be the first that needs a part, and what one reads another
 	// must not write: each part is written once.
-	mu   sync.Mutex
-	done []bool
+	mu     sync.Mutex
+	done   []bool
+	order  order
+	failed error // of relocations out of order, which take long to try again
 }
+
+// order says what is known of the order of relocations. Looking at all of a big
+// module takes 2 ms, which only pays where few of them are applied.
+type order uint8
+
+const (
+	unknownOrder order = iota
+	inOrder
+	outOfOrder
+)
 
 // newParts makes the parts of a section; its contents may be changed if they are
 // inflated, a copy of what is in the file.
@@ -39,17 +52,55 @@ func (p *parts) need(low, high uint64) error {
 	if low >= high {
 		return nil
 	}
-	err := Guard(func() error { return p.fill(int(low/partSize), int((high-1)/partSize)) })
-	if err != nil {
+	return p.guarded(func() error {
+		if p.order == unknownOrder {
+			p.order = outOfOrder
+			if p.sorted() {
+				p.order = inOrder
+			}
+		}
+		if p.order == outOfOrder {
+			if p.failed == nil {
+				p.failed = p.fillAll()
+			}
+			return p.failed
+		}
+		return p.fill(int(low/partSize), int((high-1)/partSize))
+	})
+}
+
+// needAll makes the whole section ready to be read.
+func (p *parts) needAll() error { return p.guarded(p.fillAll) }
+
+// guarded runs f, which may write parts.
+func (p *parts) guarded(f func() error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := Guard(f); err != nil {
 		return fmt.Errorf("%s: %w", p.what, err)
 	}
 	return nil
 }
 
-// fill fills and relocates the parts from one to another, both included.
+// fillAll fills what is not filled yet: all at once where nothing is, which needs
+// no order.
+func (p *parts) fillAll() error {
+	if slices.Contains(p.done, true) {
+		return p.fill(0, len(p.done)-1)
+	}
+	copy(p.data, p.from)
+	if _, err := p.apply(p.data, 0, uint64(len(p.data)), 0); err != nil {
+		return err
+	}
+	for n := range p.done {
+		p.done[n] = true
+	}
+	return nil
+}
+
+// fill fills and relocates the parts from one to another, both included, by
+// relocations that are in order.
 func (p *parts) fill(first, last int) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	at := -1 // in relas; not known
 	for n := first; n <= last; n++ {
 		if p.done[n] {

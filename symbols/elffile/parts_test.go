@@ -96,8 +96,20 @@ func TestRelocationsInNoOrderAreAllApplied(t *testing.T) {
 	want := wholeSection(t, m)
 	slices.Reverse(m.Sections[2].Rela)
 	_, data, need := partial(t, m)
-	if need != nil || !bytes.Equal(data, want) {
-		t.Error("the contents differ")
+	for range 2 {
+		if err := need(5000, 5001); err != nil || !bytes.Equal(data, want) {
+			t.Errorf("the contents differ: %v", err)
+		}
+	}
+	if got := wholeSection(t, m); !bytes.Equal(got, want) {
+		t.Error("as a whole: the contents differ")
+	}
+	m.Sections[2].Rela[0].Type = elf.R_X86_64_8
+	_, _, need = partial(t, m)
+	for range 2 {
+		if err := need(0, 1); err == nil {
+			t.Error("a relocation that is not supported: no error")
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (f *File) Has(name string) bool {
 func (f *File) contents(i int) ([]byte, error) {
 	c := f.cell(i)
 	if c.parts != nil {
-		if err := c.parts.need(0, uint64(len(c.data))); err != nil {
+		if err := c.parts.needAll(); err != nil {
 			return nil, err
 		}
 	}
@@ -94,17 +94,9 @@ func (f *File) load(i int) ([]byte, *parts, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	inflated := s.Flags&elf.SHF_COMPRESSED != 0 || s.zdebug
-	if r.sorted() {
-		p := newParts(r, data, inflated)
-		p.what = fmt.Sprintf("section %s of %q", s.Name, f.path)
-		return p.data, p, nil
-	}
-	if !inflated {
-		data = append([]byte(nil), data...)
-	}
-	_, err = r.apply(data, 0, uint64(len(data)), 0)
-	return data, nil, err
+	p := newParts(r, data, s.Flags&elf.SHF_COMPRESSED != 0 || s.zdebug)
+	p.what = fmt.Sprintf("section %s of %q", s.Name, f.path)
+	return p.data, p, nil
 }
 
 // raw gives the uncompressed contents of section i as they are in the file.

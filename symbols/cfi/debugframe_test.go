@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"ktrap/symbols/dwarfx"
 )
 
 // section builds a .debug_frame of one CIE and one FDE for [low, low+size).
@@ -91,12 +93,12 @@ func TestRowAfterInstructions(t *testing.T) {
 		{"restore", []byte{opOffset | 16, 9, opRestore | 16}, 0, rspPlus(8), nil},
 		{"restore extended", []byte{opOffset | 3, 9, opRestoreExtended, 3}, 0, rspPlus(8), rules{RBX: {Kind: Same}}},
 		{"remember and restore", []byte{opRememberState, opDefCFAOffset, 64, opOffset | 3, 2, opRestoreState}, 0, rspPlus(8), nil},
-		{"CFA of an expression", []byte{opDefCFAExpression, 3, opBreg0 + 6, 0x78, opDeref}, 0,
-			CFARule{Expr: []byte{opBreg0 + 6, 0x78, opDeref}}, nil},
-		{"register at an expression", []byte{opExpression, 6, 2, opBreg0 + 6, 0}, 0, rspPlus(8),
-			rules{RBP: {Kind: AtExpr, Expr: []byte{opBreg0 + 6, 0}}}},
-		{"register of an expression", []byte{opValExpression, 6, 2, opBreg0 + 6, 0}, 0, rspPlus(8),
-			rules{RBP: {Kind: IsExpr, Expr: []byte{opBreg0 + 6, 0}}}},
+		{"CFA of an expression", []byte{opDefCFAExpression, 3, dwarfx.OpBreg0 + 6, 0x78, dwarfx.OpDeref}, 0,
+			CFARule{Expr: []byte{dwarfx.OpBreg0 + 6, 0x78, dwarfx.OpDeref}}, nil},
+		{"register at an expression", []byte{opExpression, 6, 2, dwarfx.OpBreg0 + 6, 0}, 0, rspPlus(8),
+			rules{RBP: {Kind: AtExpr, Expr: []byte{dwarfx.OpBreg0 + 6, 0}}}},
+		{"register of an expression", []byte{opValExpression, 6, 2, dwarfx.OpBreg0 + 6, 0}, 0, rspPlus(8),
+			rules{RBP: {Kind: IsExpr, Expr: []byte{dwarfx.OpBreg0 + 6, 0}}}},
 		{"a register that rows do not have", []byte{opOffsetExtended, 33, 2}, 0, rspPlus(8), nil},
 		{"size of arguments", []byte{opGNUArgsSize, 16}, 0, rspPlus(8), nil},
 	}
@@ -200,7 +202,7 @@ func TestUndefinedReturnAddressIsTheOutermostFrame(t *testing.T) {
 // again: rows share its bytes and must not change them.
 func FuzzCFI(f *testing.F) {
 	f.Add(with(opAdvanceLoc|1, opDefCFAOffset, 16).bytes(), uint64(low+1))
-	f.Add(with(opRememberState, opDefCFAExpression, 3, opBreg0+6, 0x78, opDeref, opRestoreState).bytes(), uint64(low))
+	f.Add(with(opRememberState, opDefCFAExpression, 3, dwarfx.OpBreg0+6, 0x78, dwarfx.OpDeref, opRestoreState).bytes(), uint64(low))
 	wide := with(opOffset|3, 2)
 	wide.wide, wide.version = true, 4
 	f.Add(wide.bytes(), uint64(low))

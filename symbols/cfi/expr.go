@@ -3,6 +3,8 @@ package cfi
 import (
 	"errors"
 	"fmt"
+
+	"ktrap/symbols/dwarfx"
 )
 
 // ErrUnknownReg is the error of an expression that needs a register that is
@@ -54,83 +56,38 @@ type evaluation struct {
 	stack []uint64
 }
 
-// Operations. Those that push, load or jump are in step, the rest in arith.
-const (
-	opAddr       = 0x03
-	opDeref      = 0x06
-	opConst1u    = 0x08
-	opConst8s    = 0x0f
-	opConstu     = 0x10
-	opConsts     = 0x11
-	opDup        = 0x12
-	opDrop       = 0x13
-	opOver       = 0x14
-	opPick       = 0x15
-	opSwap       = 0x16
-	opRot        = 0x17
-	opAbs        = 0x19
-	opAnd        = 0x1a
-	opDiv        = 0x1b
-	opMinus      = 0x1c
-	opMod        = 0x1d
-	opMul        = 0x1e
-	opNeg        = 0x1f
-	opNot        = 0x20
-	opOr         = 0x21
-	opPlus       = 0x22
-	opPlusUconst = 0x23
-	opShl        = 0x24
-	opShr        = 0x25
-	opShra       = 0x26
-	opXor        = 0x27
-	opBra        = 0x28
-	opEq         = 0x29
-	opGe         = 0x2a
-	opGt         = 0x2b
-	opLe         = 0x2c
-	opLt         = 0x2d
-	opNe         = 0x2e
-	opSkip       = 0x2f
-	opLit0       = 0x30
-	opLit31      = 0x4f
-	opBreg0      = 0x70
-	opBreg31     = 0x8f
-	opBregx      = 0x92
-	opDerefSize  = 0x94
-	opNopExpr    = 0x96
-)
-
+// step runs an operation that pushes, loads or jumps; the others are in arith.
 func (e *evaluation) step(op byte) error {
 	switch {
-	case op >= opLit0 && op <= opLit31:
-		e.push(uint64(op - opLit0))
-	case op >= opBreg0 && op <= opBreg31:
-		return e.breg(uint64(op - opBreg0))
-	case op >= opConst1u && op <= opConst8s:
+	case op >= dwarfx.OpLit0 && op <= dwarfx.OpLit31:
+		e.push(uint64(op - dwarfx.OpLit0))
+	case op >= dwarfx.OpBreg0 && op <= dwarfx.OpBreg31:
+		return e.breg(uint64(op - dwarfx.OpBreg0))
+	case op >= dwarfx.OpConst1u && op <= dwarfx.OpConst8s:
 		e.constant(op)
-	case op >= opAbs && op <= opXor, op >= opEq && op <= opNe:
+	case op >= dwarfx.OpAbs && op <= dwarfx.OpXor, op >= dwarfx.OpEq && op <= dwarfx.OpNe:
 		e.arith(op)
-	case op >= opDup && op <= opRot:
+	case op >= dwarfx.OpDup && op <= dwarfx.OpRot:
 		e.shuffle(op)
-	case op == opBregx:
+	case op == dwarfx.OpBregx:
 		return e.breg(e.uleb())
-	case op == opAddr:
+	case op == dwarfx.OpAddr:
 		e.push(e.uint(8))
-	case op == opConstu:
+	case op == dwarfx.OpConstu:
 		e.push(e.uleb())
-	case op == opConsts:
+	case op == dwarfx.OpConsts:
 		e.push(uint64(e.sleb()))
-	case op == opDeref:
+	case op == dwarfx.OpDeref:
 		return e.load(8)
-	case op == opDerefSize:
+	case op == dwarfx.OpDerefSize:
 		return e.load(e.uint(1))
-	case op == opBra:
+	case op == dwarfx.OpBra:
 		if off := e.int(2); e.pop() != 0 {
 			e.jump(off)
 		}
-	case op == opSkip:
+	case op == dwarfx.OpSkip:
 		e.jump(e.int(2))
-	case op == opNopExpr:
+	case op == dwarfx.OpNop:
 	default:
 		return errExpr
 	}
@@ -164,7 +121,7 @@ func (e *evaluation) breg(n uint64) error {
 
 // constant pushes a number of 1, 2, 4 or 8 bytes, unsigned and signed in turn.
 func (e *evaluation) constant(op byte) {
-	size := 1 << ((op - opConst1u) / 2)
+	size := 1 << ((op - dwarfx.OpConst1u) / 2)
 	if op&1 == 0 {
 		e.push(e.uint(size))
 	} else {
@@ -196,19 +153,19 @@ func (e *evaluation) jump(off int64) {
 
 func (e *evaluation) shuffle(op byte) {
 	switch op {
-	case opDup:
+	case dwarfx.OpDup:
 		e.pick(0)
-	case opDrop:
+	case dwarfx.OpDrop:
 		e.pop()
-	case opOver:
+	case dwarfx.OpOver:
 		e.pick(1)
-	case opPick:
+	case dwarfx.OpPick:
 		e.pick(e.uint(1))
-	case opSwap:
+	case dwarfx.OpSwap:
 		a, b := e.pop(), e.pop()
 		e.push(a)
 		e.push(b)
-	case opRot:
+	case dwarfx.OpRot:
 		a, b, c := e.pop(), e.pop(), e.pop()
 		e.push(a)
 		e.push(c)

@@ -55,10 +55,10 @@ const (
 func (e *expression) entryValue(block []byte) error {
 	b := dwarfx.NewBuf("entry value", block, 0)
 	op := b.U8()
-	reg := uint64(op - opReg0)
-	if op == opRegx {
+	reg := uint64(op - dwarfx.OpReg0)
+	if op == dwarfx.OpRegx {
 		reg = b.Uleb()
-	} else if op < opReg0 || op > opReg31 {
+	} else if op < dwarfx.OpReg0 || op > dwarfx.OpReg31 {
 		return optimizedOut("it needs memory as it was at the function's entry")
 	}
 	if b.Err() != nil || b.Len() > 0 {
@@ -302,10 +302,10 @@ func callParamOf(p die) (callParam, bool) {
 	loc, _ := p.get(attrLocation)
 	b := dwarfx.NewBuf("parameter", loc.block, 0)
 	op := b.U8()
-	c.reg = uint64(op - opReg0)
-	if op == opRegx {
+	c.reg = uint64(op - dwarfx.OpReg0)
+	if op == dwarfx.OpRegx {
 		c.reg = b.Uleb()
-	} else if op < opReg0 || op > opReg31 {
+	} else if op < dwarfx.OpReg0 || op > dwarfx.OpReg31 {
 		return callParam{}, false
 	}
 	return c, b.Err() == nil && b.Len() == 0

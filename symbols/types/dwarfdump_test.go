@@ -154,15 +154,15 @@ func normalize(s string) string {
 // opTexts are the names of operations and the kinds of their operands: u and s
 // for LEB128, a digit for a size, e for an expression, t for what is left out.
 var opTexts = map[byte]string{
-	opAddr: "addr 8", opDeref: "deref", opConst1u: "const1u 1", 0x09: "const1s 1", 0x0a: "const2u 2", 0x0b: "const2s 2",
-	0x0c: "const4u 4", 0x0d: "const4s 4", 0x0e: "const8u 8", opConst8s: "const8s 8", opConstu: "constu u", opConsts: "consts s",
-	opDup: "dup", opDrop: "drop", opOver: "over", opPick: "pick 1", opSwap: "swap", opRot: "rot", opAbs: "abs", opAnd: "and",
-	opDiv: "div", opMinus: "minus", opMod: "mod", opMul: "mul", opNeg: "neg", opNot: "not", opOr: "or", opPlus: "plus",
-	opPlusUconst: "plus_uconst u", opShl: "shl", opShr: "shr", opShra: "shra", opXor: "xor", opBra: "bra 2", opSkip: "skip 2",
-	opEq: "eq", opGe: "ge", opGt: "gt", opLe: "le", opLt: "lt", opNe: "ne", opFbreg: "fbreg s", opPiece: "piece u",
-	opGNUUninit: "uninit", opDerefSize: "deref_size 1", opNop: "nop", opCallFrameCFA: "call_frame_cfa", opStackValue: "stack_value",
-	opEntryValue: "entry_value e", opConvert: "convert t", opReinterpret: "reinterpret t",
-	opImplicitPtr: "implicit_pointer 4s", opDerefType: "deref_type 1t", opRegvalType: "regval_type tt",
+	dwarfx.OpAddr: "addr 8", dwarfx.OpDeref: "deref", dwarfx.OpConst1u: "const1u 1", 0x09: "const1s 1", 0x0a: "const2u 2", 0x0b: "const2s 2",
+	0x0c: "const4u 4", 0x0d: "const4s 4", 0x0e: "const8u 8", dwarfx.OpConst8s: "const8s 8", dwarfx.OpConstu: "constu u", dwarfx.OpConsts: "consts s",
+	dwarfx.OpDup: "dup", dwarfx.OpDrop: "drop", dwarfx.OpOver: "over", dwarfx.OpPick: "pick 1", dwarfx.OpSwap: "swap", dwarfx.OpRot: "rot", dwarfx.OpAbs: "abs", dwarfx.OpAnd: "and",
+	dwarfx.OpDiv: "div", dwarfx.OpMinus: "minus", dwarfx.OpMod: "mod", dwarfx.OpMul: "mul", dwarfx.OpNeg: "neg", dwarfx.OpNot: "not", dwarfx.OpOr: "or", dwarfx.OpPlus: "plus",
+	dwarfx.OpPlusUconst: "plus_uconst u", dwarfx.OpShl: "shl", dwarfx.OpShr: "shr", dwarfx.OpShra: "shra", dwarfx.OpXor: "xor", dwarfx.OpBra: "bra 2", dwarfx.OpSkip: "skip 2",
+	dwarfx.OpEq: "eq", dwarfx.OpGe: "ge", dwarfx.OpGt: "gt", dwarfx.OpLe: "le", dwarfx.OpLt: "lt", dwarfx.OpNe: "ne", dwarfx.OpFbreg: "fbreg s", dwarfx.OpPiece: "piece u",
+	dwarfx.OpGNUUninit: "uninit", dwarfx.OpDerefSize: "deref_size 1", dwarfx.OpNop: "nop", dwarfx.OpCallFrameCFA: "call_frame_cfa", dwarfx.OpStackValue: "stack_value",
+	dwarfx.OpEntryValue: "entry_value e", dwarfx.OpConvert: "convert t", dwarfx.OpReinterpret: "reinterpret t",
+	dwarfx.OpImplicitPtr: "implicit_pointer 4s", dwarfx.OpDerefType: "deref_type 1t", dwarfx.OpRegvalType: "regval_type tt",
 }
 
 // disassemble writes an expression.
@@ -171,18 +171,18 @@ func disassemble(t *testing.T, code []byte) string {
 	var out []string
 	b := dwarfx.NewBuf("expression", code, 0)
 	for b.Len() > 0 {
-		op := sameOp(b.U8())
+		op := dwarfx.SameOp(b.U8())
 		switch {
-		case op >= opLit0 && op <= opLit31:
-			out = append(out, fmt.Sprintf("lit%d", op-opLit0))
+		case op >= dwarfx.OpLit0 && op <= dwarfx.OpLit31:
+			out = append(out, fmt.Sprintf("lit%d", op-dwarfx.OpLit0))
 			continue
-		case op >= opReg0 && op <= opReg31:
-			out = append(out, fmt.Sprintf("reg%d", op-opReg0))
+		case op >= dwarfx.OpReg0 && op <= dwarfx.OpReg31:
+			out = append(out, fmt.Sprintf("reg%d", op-dwarfx.OpReg0))
 			continue
-		case op >= opBreg0 && op <= opBreg31:
-			out = append(out, fmt.Sprintf("breg%d %d", op-opBreg0, b.Sleb()))
+		case op >= dwarfx.OpBreg0 && op <= dwarfx.OpBreg31:
+			out = append(out, fmt.Sprintf("breg%d %d", op-dwarfx.OpBreg0, b.Sleb()))
 			continue
-		case op == opImplicitValue:
+		case op == dwarfx.OpImplicitValue:
 			raw := b.Bytes(b.Uleb())
 			out = append(out, fmt.Sprintf("implicit_value %d", len(raw)))
 			for _, c := range raw {
@@ -195,7 +195,7 @@ func disassemble(t *testing.T, code []byte) string {
 			t.Fatalf("operation %#x in % x", op, code)
 		}
 		out = append(out, name)
-		hidden := strings.ContainsAny(kinds, "t") || op == opImplicitPtr
+		hidden := strings.ContainsAny(kinds, "t") || op == dwarfx.OpImplicitPtr
 		for _, k := range []byte(kinds) {
 			n := ""
 			switch k {
@@ -206,8 +206,8 @@ func disassemble(t *testing.T, code []byte) string {
 			case 'e':
 				n = disassemble(t, b.Bytes(b.Uleb()))
 			default:
-				signed := operand{size: k - '0', signed: strings.HasSuffix(name, "s")}
-				n = strconv.FormatInt(int64(signed.as(b.Uint(int(k-'0'))).u), 10)
+				signed := dwarfx.Operand{Size: k - '0', Signed: strings.HasSuffix(name, "s")}
+				n = strconv.FormatInt(int64(signed.As(b.Uint(int(k-'0'))).U), 10)
 			}
 			if !hidden {
 				out = append(out, n)

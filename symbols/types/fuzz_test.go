@@ -9,6 +9,7 @@ import (
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
+	"ktrap/symbols/dwarfx"
 )
 
 // FuzzBTF: whatever the bytes, there is an index or an error, and every type
@@ -140,8 +141,8 @@ func (flat) ReadMemory(p []byte, a addr.Addr) error {
 
 // FuzzLocation: an expression gives a place of the variable's size or an error.
 func FuzzLocation(f *testing.F) {
-	f.Add([]byte{opFbreg, 0x70}, []byte{opCallFrameCFA})
-	f.Add([]byte{opReg0, opPiece, 4, opReg0 + 1, opPiece, 4}, []byte{})
+	f.Add([]byte{dwarfx.OpFbreg, 0x70}, []byte{dwarfx.OpCallFrameCFA})
+	f.Add([]byte{dwarfx.OpReg0, dwarfx.OpPiece, 4, dwarfx.OpReg0 + 1, dwarfx.OpPiece, 4}, []byte{})
 	f.Fuzz(func(t *testing.T, expr, frameBase []byte) {
 		typ, _ := builtinType("long int")
 		l := Local{Type: typ, expr: expr, fn: &function{unit: emptyUnit(), frameBase: frameBase}}

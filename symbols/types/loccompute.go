@@ -10,42 +10,42 @@ import (
 // compute takes an operation that works on the stack.
 func (e *expression) compute(op byte) error {
 	switch {
-	case op >= opLit0 && op <= opLit31:
-		e.push(uint64(op - opLit0))
-	case op >= opBreg0 && op <= opBreg31:
-		return e.breg(uint64(op - opBreg0))
-	case op == opBregx:
+	case op >= dwarfx.OpLit0 && op <= dwarfx.OpLit31:
+		e.push(uint64(op - dwarfx.OpLit0))
+	case op >= dwarfx.OpBreg0 && op <= dwarfx.OpBreg31:
+		return e.breg(uint64(op - dwarfx.OpBreg0))
+	case op == dwarfx.OpBregx:
 		return e.breg(e.b.Uleb())
-	case op >= opConst1u && op <= opConst8s:
+	case op >= dwarfx.OpConst1u && op <= dwarfx.OpConst8s:
 		e.constant(op)
-	case op == opConstu:
+	case op == dwarfx.OpConstu:
 		e.push(e.b.Uleb())
-	case op == opConsts:
+	case op == dwarfx.OpConsts:
 		e.push(uint64(e.b.Sleb()))
-	case op == opAddr:
+	case op == dwarfx.OpAddr:
 		e.pushAddress(e.b.U64())
-	case op == opAddrx, op == opConstx:
+	case op == dwarfx.OpAddrx, op == dwarfx.OpConstx:
 		return e.indexed(op)
-	case op == opFbreg:
+	case op == dwarfx.OpFbreg:
 		return e.fbreg(e.b.Sleb())
-	case op == opCallFrameCFA:
+	case op == dwarfx.OpCallFrameCFA:
 		if e.f.CFA == 0 {
 			return optimizedOut("the frame's address is not known")
 		}
 		e.push(uint64(e.f.CFA))
-	case op == opBra, op == opSkip:
+	case op == dwarfx.OpBra, op == dwarfx.OpSkip:
 		return e.jump(op)
-	case op >= opDup && op <= opRot:
+	case op >= dwarfx.OpDup && op <= dwarfx.OpRot:
 		return e.shuffle(op)
-	case op >= opAbs && op <= opXor, op >= opEq && op <= opNe:
+	case op >= dwarfx.OpAbs && op <= dwarfx.OpXor, op >= dwarfx.OpEq && op <= dwarfx.OpNe:
 		return e.arithmetic(op)
-	case op == opDeref:
-		return e.load(8, operand{})
-	case op == opDerefSize:
-		return e.load(e.b.U8(), operand{})
-	case op == opEntryValue:
+	case op == dwarfx.OpDeref:
+		return e.load(8, dwarfx.Operand{})
+	case op == dwarfx.OpDerefSize:
+		return e.load(e.b.U8(), dwarfx.Operand{})
+	case op == dwarfx.OpEntryValue:
 		return e.entryValue(e.b.Bytes(e.b.Uleb()))
-	case op == opNop, op == opGNUUninit:
+	case op == dwarfx.OpNop, op == dwarfx.OpGNUUninit:
 	default:
 		return e.typed(op)
 	}
@@ -55,35 +55,35 @@ func (e *expression) compute(op byte) error {
 // typed takes an operation that names a base type.
 func (e *expression) typed(op byte) error {
 	switch op {
-	case opConstType:
+	case dwarfx.OpConstType:
 		t, err := e.baseType(e.b.Uleb())
 		if err != nil {
 			return err
 		}
 		raw := e.b.Bytes(uint64(e.b.U8()))
-		e.stack = append(e.stack, t.as(le(raw)))
-	case opRegvalType:
+		e.stack = append(e.stack, t.As(le(raw)))
+	case dwarfx.OpRegvalType:
 		u, err := e.f.register(e.b.Uleb())
 		if err != nil {
 			return err
 		}
 		t, err := e.baseType(e.b.Uleb())
-		e.stack = append(e.stack, t.as(u))
+		e.stack = append(e.stack, t.As(u))
 		return err
-	case opDerefType:
+	case dwarfx.OpDerefType:
 		size := e.b.U8()
 		t, err := e.baseType(e.b.Uleb())
 		if err != nil {
 			return err
 		}
 		return e.load(size, t)
-	case opConvert, opReinterpret:
+	case dwarfx.OpConvert, dwarfx.OpReinterpret:
 		t, err := e.baseType(e.b.Uleb())
 		if err != nil {
 			return err
 		}
 		v, err := e.pop()
-		e.stack = append(e.stack, t.as(v.u))
+		e.stack = append(e.stack, t.As(v.U))
 		return err
 	default:
 		return optimizedOut("its location uses operation %#x", op)
@@ -93,28 +93,28 @@ func (e *expression) typed(op byte) error {
 
 // baseType gives an operand of the base type at an offset of the unit, 0 being
 // the generic one.
-func (e *expression) baseType(off uint64) (operand, error) {
+func (e *expression) baseType(off uint64) (dwarfx.Operand, error) {
 	u := e.fn.unit
 	if off == 0 {
-		return operand{}, nil
+		return dwarfx.Operand{}, nil
 	}
 	if off < u.First-u.Off || off >= u.End-u.Off {
-		return operand{}, errExpression
+		return dwarfx.Operand{}, errExpression
 	}
 	b := u.Buf(u.Off + off)
 	t, ok := readDIE(u, &b)
 	if !ok || t.tag != tagBase {
-		return operand{}, errExpression
+		return dwarfx.Operand{}, errExpression
 	}
 	size, _ := t.number(attrByteSize)
 	enc, _ := t.number(attrEncoding)
 	switch enc {
 	case encAddress, encBoolean, encSigned, encSignedChar, encUnsigned, encUnsignedChar, encUTF:
 		if size >= 1 && size <= 8 {
-			return operand{size: uint8(size), signed: enc == encSigned || enc == encSignedChar}, nil
+			return dwarfx.Operand{Size: uint8(size), Signed: enc == encSigned || enc == encSignedChar}, nil
 		}
 	}
-	return operand{}, optimizedOut("its location computes with %s", clean(t.name()))
+	return dwarfx.Operand{}, optimizedOut("its location computes with %s", clean(t.name()))
 }
 
 // le reads up to eight bytes as a number.
@@ -125,11 +125,11 @@ func le(raw []byte) (u uint64) {
 	return u
 }
 
-func (e *expression) push(u uint64) { e.stack = append(e.stack, operand{u: u}) }
+func (e *expression) push(u uint64) { e.stack = append(e.stack, dwarfx.Operand{U: u}) }
 
-func (e *expression) pop() (operand, error) {
+func (e *expression) pop() (dwarfx.Operand, error) {
 	if len(e.stack) == 0 {
-		return operand{}, fmt.Errorf("take from an empty stack: %w", errExpression)
+		return dwarfx.Operand{}, fmt.Errorf("take from an empty stack: %w", errExpression)
 	}
 	v := e.stack[len(e.stack)-1]
 	e.stack = e.stack[:len(e.stack)-1]
@@ -145,9 +145,9 @@ func (e *expression) breg(n uint64) error {
 
 // constant pushes a number of 1, 2, 4 or 8 bytes, unsigned and signed in turn.
 func (e *expression) constant(op byte) {
-	size := uint8(1) << ((op - opConst1u) / 2)
-	t := operand{size: size, signed: op&1 != 0}
-	e.push(t.as(le(e.b.Bytes(uint64(size)))).u)
+	size := uint8(1) << ((op - dwarfx.OpConst1u) / 2)
+	t := dwarfx.Operand{Size: size, Signed: op&1 != 0}
+	e.push(t.As(le(e.b.Bytes(uint64(size)))).U)
 }
 
 // pushAddress pushes a link address, as the run-time address it has become.
@@ -164,7 +164,7 @@ func (e *expression) indexed(op byte) error {
 	switch {
 	case !ok:
 		return optimizedOut("its address is not in .debug_addr")
-	case op == opAddrx:
+	case op == dwarfx.OpAddrx:
 		e.pushAddress(a)
 	default:
 		e.push(a)
@@ -174,9 +174,9 @@ func (e *expression) indexed(op byte) error {
 
 func (e *expression) jump(op byte) error {
 	off := int64(int16(e.b.U16()))
-	if op == opBra {
+	if op == dwarfx.OpBra {
 		v, err := e.pop()
-		if err != nil || v.u == 0 {
+		if err != nil || v.U == 0 {
 			return err
 		}
 	}
@@ -194,33 +194,36 @@ func (e *expression) arithmetic(op byte) error {
 		return err
 	}
 	switch op {
-	case opAbs, opNeg, opNot:
-		e.stack = append(e.stack, top.unary(op))
+	case dwarfx.OpAbs, dwarfx.OpNeg, dwarfx.OpNot:
+		e.stack = append(e.stack, top.Unary(op))
 		return nil
-	case opPlusUconst:
-		e.stack = append(e.stack, top.as(top.u+e.b.Uleb()))
+	case dwarfx.OpPlusUconst:
+		e.stack = append(e.stack, top.As(top.U+e.b.Uleb()))
 		return nil
 	}
 	under, err := e.pop()
 	if err != nil {
 		return err
 	}
-	v, err := under.binary(op, top)
+	v, ok := under.Binary(op, top)
+	if !ok {
+		return fmt.Errorf("divide by zero: %w", errExpression)
+	}
 	e.stack = append(e.stack, v)
-	return err
+	return nil
 }
 
 // load replaces the address on the stack by what lies there.
-func (e *expression) load(size uint8, t operand) error {
+func (e *expression) load(size uint8, t dwarfx.Operand) error {
 	a, err := e.pop()
 	if err != nil || size == 0 || size > 8 {
 		return errExpression
 	}
 	p := make([]byte, size)
-	if err := e.f.read(p, addr.Addr(a.u)); err != nil {
+	if err := e.f.read(p, addr.Addr(a.U)); err != nil {
 		return err
 	}
-	e.stack = append(e.stack, t.as(le(p)))
+	e.stack = append(e.stack, t.As(le(p)))
 	return nil
 }
 
@@ -234,21 +237,21 @@ func (e *expression) shuffle(op byte) error {
 		return nil
 	}
 	switch op {
-	case opDup:
+	case dwarfx.OpDup:
 		return pick(0)
-	case opOver:
+	case dwarfx.OpOver:
 		return pick(1)
-	case opPick:
+	case dwarfx.OpPick:
 		return pick(int(e.b.U8()))
-	case opDrop:
+	case dwarfx.OpDrop:
 		_, err := e.pop()
 		return err
 	}
-	if op != opSwap && op != opRot || n < 2 || op == opRot && n < 3 {
+	if op != dwarfx.OpSwap && op != dwarfx.OpRot || n < 2 || op == dwarfx.OpRot && n < 3 {
 		return errExpression // DW_OP_xderef too
 	}
 	top := e.stack[n-1]
-	if op == opSwap {
+	if op == dwarfx.OpSwap {
 		e.stack[n-1], e.stack[n-2] = e.stack[n-2], top
 	} else {
 		e.stack[n-1], e.stack[n-2], e.stack[n-3] = e.stack[n-2], e.stack[n-3], top

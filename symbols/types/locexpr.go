@@ -2,6 +2,7 @@ package types
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"ktrap/symbols/addr"
@@ -15,6 +16,9 @@ const (
 	maxExprStack = 64
 	maxExprDepth = 16
 )
+
+// errExpression is the error of an expression that makes no sense.
+var errExpression = errors.New("malformed location expression")
 
 // optimizedOut is the error of a variable that cannot be known, and why.
 func optimizedOut(format string, args ...any) error {
@@ -34,7 +38,7 @@ type expression struct {
 	*locator
 	code  []byte
 	b     dwarfx.Buf
-	stack []operand
+	stack []dwarfx.Operand
 
 	place Place  // of the piece at hand
 	done  bool   // place is known, the stack does not count
@@ -51,7 +55,7 @@ func (l *locator) run(code []byte) (*expression, error) {
 		if *l.left--; *l.left < 0 || len(e.stack) > maxExprStack {
 			return nil, optimizedOut("the expression takes too long")
 		}
-		if err := e.step(sameOp(e.b.U8())); err != nil {
+		if err := e.step(dwarfx.SameOp(e.b.U8())); err != nil {
 			return nil, err
 		}
 	}
@@ -97,29 +101,29 @@ func (l *locator) number(code []byte) (uint64, error) {
 // that compute are in compute.
 func (e *expression) step(op byte) error {
 	switch {
-	case op >= opReg0 && op <= opReg31:
-		return e.inRegister(uint64(op - opReg0))
-	case op == opRegx:
+	case op >= dwarfx.OpReg0 && op <= dwarfx.OpReg31:
+		return e.inRegister(uint64(op - dwarfx.OpReg0))
+	case op == dwarfx.OpRegx:
 		return e.inRegister(e.b.Uleb())
-	case op == opPiece:
+	case op == dwarfx.OpPiece:
 		return e.piece(e.b.Uleb())
-	case op == opBitPiece:
+	case op == dwarfx.OpBitPiece:
 		bits, off := e.b.Uleb(), e.b.Uleb()
 		if bits%8 != 0 || off != 0 {
 			return optimizedOut("it is in pieces of bits")
 		}
 		return e.piece(bits / 8)
-	case op == opImplicitValue:
+	case op == dwarfx.OpImplicitValue:
 		e.place, e.done = Place{Bytes: e.b.Bytes(e.b.Uleb())}, true
-	case op == opStackValue:
+	case op == dwarfx.OpStackValue:
 		v, err := e.pop()
-		e.place, e.done = Place{Bytes: word(v.u)}, true
+		e.place, e.done = Place{Bytes: word(v.U)}, true
 		return err
-	case op == opImplicitPtr:
+	case op == dwarfx.OpImplicitPtr:
 		return e.implicitPointer()
-	case op == opTLS:
+	case op == dwarfx.OpTLS:
 		return optimizedOut("it is local to a thread")
-	case op == opGNUParamRef:
+	case op == dwarfx.OpGNUParamRef:
 		return e.parameterRef(uint64(e.b.U32()))
 	default:
 		return e.compute(op)
@@ -166,7 +170,7 @@ func (e *expression) settle() error {
 		return optimizedOut("it is nowhere")
 	}
 	v, err := e.pop()
-	e.place, e.done = Place{InMemory: true, Addr: addr.Addr(v.u)}, true
+	e.place, e.done = Place{InMemory: true, Addr: addr.Addr(v.U)}, true
 	return err
 }
 

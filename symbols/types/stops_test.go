@@ -15,6 +15,7 @@ import (
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
+	"ktrap/symbols/dwarfx"
 )
 
 // At every instruction of a program, in every frame, inlined or not, arguments
@@ -216,7 +217,7 @@ func (c *stopComparison) variable(t *testing.T, where string, l *Local, frame *F
 		return
 	}
 	c.equal++
-	if bytes.IndexByte(l.expr, opEntryValue) >= 0 || bytes.IndexByte(l.expr, opGNUEntryValue) >= 0 {
+	if bytes.IndexByte(l.expr, dwarfx.OpEntryValue) >= 0 || bytes.IndexByte(l.expr, dwarfx.OpGNUEntryValue) >= 0 {
 		c.entry++
 	}
 }
@@ -234,7 +235,7 @@ func knownBetter(l *Local) bool {
 	}
 	size, _ := SizeOf(l.Type)
 	last := l.expr[len(l.expr)-1]
-	return sameOp(l.expr[0]) == opImplicitPtr || len(l.expr) == 3 && l.expr[1] == opPiece && int64(last) < size
+	return dwarfx.SameOp(l.expr[0]) == dwarfx.OpImplicitPtr || len(l.expr) == 3 && l.expr[1] == dwarfx.OpPiece && int64(last) < size
 }
 
 // lost reports whether gdb has no part of a value.
@@ -273,5 +274,5 @@ func asGDB(t *testing.T, l *Local, p *Place, want any) string {
 
 func signExtended(spelling string, raw []byte) string {
 	signed := !strings.Contains(spelling, "unsigned") && !strings.Contains(spelling, "*")
-	return strconv.FormatUint(operand{size: uint8(len(raw)), signed: signed}.as(le(raw)).u, 10)
+	return strconv.FormatUint(dwarfx.Operand{Size: uint8(len(raw)), Signed: signed}.As(le(raw)).U, 10)
 }

@@ -15,9 +15,9 @@ func (e *die) staticAddress() (a uint64, ok bool) {
 	loc, _ := e.get(attrLocation)
 	b := dwarfx.NewBuf("location", loc.block, 0)
 	switch b.U8() {
-	case opAddr:
+	case dwarfx.OpAddr:
 		a, ok = b.U64(), true
-	case opAddrx:
+	case dwarfx.OpAddrx:
 		a, ok = e.unit.Address(dwarfx.Value{Form: dwarfx.FormAddrx, U: b.Uleb()})
 	}
 	return a, ok && b.Err() == nil && b.Len() == 0
@@ -69,7 +69,7 @@ func (d *dwarfData) variableAt(name string, a uint64) (v Variable, ok bool) {
 // the bytes of the expression are in them.
 func (d *dwarfData) locatedAt(a uint64) iter.Seq[die] {
 	return func(yield func(die) bool) {
-		expr := binary.LittleEndian.AppendUint64([]byte{opAddr}, a)
+		expr := binary.LittleEndian.AppendUint64([]byte{dwarfx.OpAddr}, a)
 		for at := range occurrences(d.sec.Info, expr) {
 			u, opened := d.unitOf(uint64(at))
 			if !opened {
@@ -80,7 +80,7 @@ func (d *dwarfData) locatedAt(a uint64) iter.Seq[die] {
 			}
 		}
 		for u, index := range d.unitsWith(a) {
-			expr := binary.AppendUvarint([]byte{opAddrx}, index)
+			expr := binary.AppendUvarint([]byte{dwarfx.OpAddrx}, index)
 			for at := range occurrences(d.sec.Info[u.First:u.End], expr) {
 				if e, here := d.entryAt(u, u.First+uint64(at)); here && !yield(e) {
 					return

@@ -43,18 +43,18 @@ func TestAnAddressIsFoundInTheTableOfEveryUnit(t *testing.T) {
 func TestOnlyALocationThatIsJustAnAddressIsAVariables(t *testing.T) {
 	u := emptyUnit()
 	u.Sec.Addr, u.AddrSize = []byte{0x40, 0, 0, 0, 0, 0, 0, 0}, 8
-	direct := binary.LittleEndian.AppendUint64([]byte{opAddr}, 0x40)
+	direct := binary.LittleEndian.AppendUint64([]byte{dwarfx.OpAddr}, 0x40)
 	tests := []struct {
 		name string
 		expr []byte
 		ok   bool
 	}{
 		{"an address", direct, true},
-		{"an index", []byte{opAddrx, 0}, true},
-		{"an index beyond the table", []byte{opAddrx, 1}, false},
-		{"an address with an offset", append(direct, opPlusUconst, 8), false},
+		{"an index", []byte{dwarfx.OpAddrx, 0}, true},
+		{"an index beyond the table", []byte{dwarfx.OpAddrx, 1}, false},
+		{"an address with an offset", append(direct, dwarfx.OpPlusUconst, 8), false},
 		{"half an address", direct[:5], false},
-		{"a register", []byte{opReg0}, false},
+		{"a register", []byte{dwarfx.OpReg0}, false},
 		{"nothing", nil, false},
 	}
 	for _, w := range tests {

@@ -22,6 +22,7 @@ type chooser struct {
 	id      identity // last seen
 	sizes   sizes
 	why     string // of a refusal
+	boots   []boot // that have ended
 
 	open     map[string]*Kernel // by path
 	searched map[string]bool    // identities that were looked for

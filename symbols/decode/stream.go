@@ -141,7 +141,7 @@ func (a *Annotator) line(l *oops.Line) {
 		return
 	}
 	for _, o := range a.crash.Line(*l) {
-		a.ended(&o, a.choice.placeOf(&o), a.insert)
+		a.endedIn(&o)
 	}
 	var list []place
 	matters := mayMatter(l.Raw) && !isPiece(l.Raw)
@@ -190,6 +190,9 @@ func mayMatter(raw []byte) bool {
 // read looks for what a line says and writes it with its answers.
 func (a *Annotator) read(l *oops.Line, list []place) {
 	if id, ok := identify(l.Raw); ok {
+		if id.banner != "" {
+			a.choice.reboot(l.Off)
+		}
 		a.newKernel(&id)
 	}
 	if isTraceStart(l.Raw) {
@@ -357,6 +360,11 @@ func (a *Annotator) ended(o *oops.Oops, at *cause.Place, put func([]string)) {
 // finish ends the reports that are open.
 func (a *Annotator) finish() {
 	for _, o := range a.crash.Flush() {
-		a.ended(&o, a.choice.placeOf(&o), a.insert)
+		a.endedIn(&o)
 	}
+}
+
+// endedIn tells of a crash as of the boot it happened in.
+func (a *Annotator) endedIn(o *oops.Oops) {
+	a.choice.during(o.Start, func() { a.ended(o, a.choice.placeOf(o), a.insert) })
 }

@@ -175,6 +175,7 @@ func (s *Session) consulted(instead *machine.Resume) {
 // says that the guest goes on when it has.
 func (g *gdbClient) tellModules(looks bool) {
 	err := g.s.Do(g.s.workCtx, func(ctx context.Context, v *Stopped) error {
+		v.threads.last = runner{} // this stop has no number of its own
 		at, reply := v.stopFor(ctx, g, v.LastStop())
 		return v.call(func() {
 			if g.looks != looks || !g.waits {

@@ -21,7 +21,7 @@ func (g *gdbClient) registers(ctx context.Context, p string, now *moment) {
 	switch {
 	case err != nil:
 		g.reply(errorReply(nil, err))
-	case at.runs:
+	case at.runs && p != "g":
 		g.reply(g.ask(at.cpu.Thread, []byte(p)))
 	case p[0] == 'G' || p[0] == 'P':
 		g.reply([]byte("E.these registers are in memory, where they were saved: no CPU holds them"))
@@ -63,8 +63,12 @@ func (v *Stopped) savedRegisters(ctx context.Context, at place, p string) ([]byt
 	return nil, fmt.Errorf("no register has number %d", n)
 }
 
-// saved gives the registers of a thread that no CPU runs.
+// saved gives the registers of a thread.
 func (v *Stopped) saved(ctx context.Context, at place) (func(target.Register) ([]byte, bool), error) {
+	if at.runs { // read once for gdb and ktrap
+		regs, err := v.Target.Regs(ctx, at.cpu)
+		return func(r target.Register) ([]byte, bool) { return regs.Bytes(r.Name) }, err
+	}
 	if !at.crash {
 		regs, err := v.World.Kernel.BlockedRegs(ctx, at.task)
 		return func(r target.Register) ([]byte, bool) { return blockedRegister(&regs, r.Name) }, err

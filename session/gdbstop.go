@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"ktrap/rsp"
+	"ktrap/session/gdbview"
 	"ktrap/session/target"
 )
 
@@ -100,13 +101,16 @@ func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, 
 	if stop.Reply.Kind == rsp.Stopped {
 		reply.Signal, reply.Reason, reply.WatchAddr = stop.Reply.Signal, stop.Reply.Reason, stop.Reply.WatchAddr
 	}
-	cpu, err := v.StopCPU(ctx)
+	cpu, err := v.stopCPU(ctx, stop)
 	if err != nil {
 		cpu = target.CPU{Thread: stop.Reply.Thread}
 	}
 	var byCPU, owned bool
 	_ = v.call(func() { byCPU, owned = g.byCPU, v.machine.Points.Owned(stop.PC, g.owner) })
-	at := place{id: v.idOf(ctx, cpu, byCPU), cpu: cpu, runs: true}
+	at := place{id: gdbview.CPU + cpu.Index, cpu: cpu, runs: true}
+	if !byCPU {
+		at.id = v.stoppedRunner(ctx, cpu, stop).id
+	}
 	if stop.Crash != nil && !owned {
 		reply.Signal = stop.Crash.signal()
 		if c, ok := v.crashPlace(ctx); ok && !byCPU {

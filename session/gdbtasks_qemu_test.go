@@ -107,11 +107,11 @@ func TestAtACrashGDBStandsWhereItHappened(t *testing.T) {
 			gdb.want(t, "continue", "BUG: unable to handle kernel NULL pointer dereference in inner_deref",
 				"received signal SIGSEGV", "inner_deref")
 		})
-		gdb.want(t, "bt", "#0  ", "inner_deref", "crashme_write", "vfs_write", "entry_SYSCALL_64")
+		gdb.want(t, "bt", "#0  ", "inner_deref", "crashme.c:", "crashme_write", "vfs_write", "entry_SYSCALL_64")
 		gdb.want(t, "info locals")
 		gdb.want(t, "output $_thread")
 		gdb.want(t, "stepi", "this is where the crash happened")
-		list := gdb.want(t, "info threads", `"crash" (BUG: unable to handle`)
+		list := gdb.want(t, "info threads", `"crash of sh [`, `(BUG: unable to handle`)
 		gdb.want(t, "thread "+threadOf(t, list, "sh"), "oops_end")
 		gdb.want(t, "bt", "oops_end", "page_fault_oops")
 		gdb.want(t, "monitor ktrap report", "inner_deref")

@@ -24,18 +24,14 @@ type place struct {
 	task  kernel.Task // of one that does not run
 }
 
-// runner is the thread that a CPU runs.
-type runner struct {
-	id   int
-	cpu  target.CPU
-	task kernel.Task // zero if none is known
-}
-
 // threadTable is which threads there are. Who runs where is read at each stop;
 // the walk over all tasks is done when somebody asks for it. Owned by the worker.
 type threadTable struct {
 	epoch   uint64 // of the stop that running holds for
 	running []runner
+	cpus    []target.CPU      // of the machine; they stay the same
+	last    runner            // whom gdb was told of
+	told    uint64            // number of that stop
 	walked  uint64            // stop of the last walk, 0: none yet
 	tasks   map[int]addr.Addr // of the last walk
 	list    []gdbview.Thread  // likewise
@@ -45,43 +41,6 @@ type threadTable struct {
 }
 
 var errNoThread = errors.New("no such thread")
-
-// runners tells who runs on each CPU.
-func (v *Stopped) runners(ctx context.Context) ([]runner, error) {
-	t := &v.threads
-	if t.running != nil && t.epoch == v.Target.Epoch() {
-		return t.running, nil
-	}
-	cpus, err := v.Target.CPUs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t.epoch, t.running = v.Target.Epoch(), nil
-	taken := make(map[int]bool)
-	for _, c := range cpus {
-		r := runner{id: gdbview.CPU + c.Index, cpu: c}
-		if v.World != nil {
-			task, err := v.World.Kernel.Current(ctx, c)
-			if id := gdbview.TaskID(task.PID, c.Index); err == nil && id > 0 && !taken[id] { // a CPU that is not up yet has garbage
-				r.id, r.task = id, task
-			}
-		}
-		taken[r.id] = true
-		t.running = append(t.running, r)
-	}
-	return t.running, nil
-}
-
-// idOf is the number of the thread that runs on a CPU.
-func (v *Stopped) idOf(ctx context.Context, cpu target.CPU, byCPU bool) int {
-	if !byCPU {
-		running, err := v.runners(ctx)
-		if err == nil && cpu.Index < len(running) {
-			return running[cpu.Index].id
-		}
-	}
-	return gdbview.CPU + cpu.Index
-}
 
 // find gives the place of a thread. That which has stopped is known without
 // asking anybody.
@@ -174,12 +133,17 @@ func (v *Stopped) walkTasks(ctx context.Context) error {
 }
 
 // threadList is what gdb is shown. All tasks are walked the first time, and when
-// all is set; else the list of the last walk does, with those that run now. gdb
+// all is set; else the list of the last walk does, with the task that has stopped. gdb
 // reads the list at every stop by itself, and once more when its user asks.
 func (v *Stopped) threadList(ctx context.Context, byCPU, all bool) ([]gdbview.Thread, error) {
-	running, err := v.runners(ctx)
-	if err != nil {
-		return nil, err
+	var running []runner
+	if all || byCPU || v.World == nil || v.threads.list == nil {
+		var err error
+		if running, err = v.runners(ctx); err != nil {
+			return nil, err
+		}
+	} else if cpu, err := v.stopCPU(ctx, v.LastStop()); err == nil {
+		running = []runner{v.stoppedRunner(ctx, cpu, v.LastStop())}
 	}
 	if byCPU || v.World == nil {
 		return cpuThreads(running), nil
@@ -191,7 +155,8 @@ func (v *Stopped) threadList(ctx context.Context, byCPU, all bool) ([]gdbview.Th
 	}
 	var out []gdbview.Thread
 	if c, ok := v.crashPlace(ctx); ok {
-		out = append(out, gdbview.Thread{ID: c.id, Core: c.cpu.Index, Name: "crash", Text: v.LastStop().Crash.Report.Title})
+		r := v.threads.crash.Report
+		out = append(out, gdbview.Thread{ID: c.id, Core: c.cpu.Index, Name: fmt.Sprintf("crash of %s [%d]", r.Comm, r.PID), Text: r.Title})
 	}
 	on := make(map[int]*runner, len(running))
 	for i := range running {

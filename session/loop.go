@@ -86,6 +86,7 @@ func (s *Session) run(e machine.Effect) {
 	switch e := e.(type) {
 	case machine.ResumeStub:
 		s.resumed.Store(true)
+		s.stepped = s.machine.Stepped()
 		s.resumeStub(e.Packet)
 	case machine.StepStub:
 		s.resumeStub(fmt.Appendf(nil, "vCont;s:%v", e.Thread))

@@ -72,6 +72,7 @@ type Session struct {
 	stopCount uint64                 // how many stops were announced
 	resumer   *gdbClient             // who let the guest run, nil if it was no gdb
 	instead   *machine.Resume        // see consulted
+	stepped   []rsp.ThreadID         // CPUs that went on by one instruction only
 	stops     map[chan Stop]struct{} // who waits for the guest to stand
 	idle      chan struct{}          // closed when the last worker has ended; read when done is closed
 	watchers  map[chan Event]struct{}

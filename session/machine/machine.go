@@ -74,6 +74,14 @@ func (m *Machine) Consults() bool { return m.kept != nil }
 // Steps reports whether the guest was told to step, which a job waits for.
 func (m *Machine) Steps() bool { return m.resume != nil && m.resume.Steps }
 
+// Stepped lists the CPUs that the guest was told to step by one instruction.
+func (m *Machine) Stepped() []rsp.ThreadID {
+	if m.resume == nil {
+		return nil
+	}
+	return m.resume.Only
+}
+
 // Step takes one event and returns what to do, in order.
 func (m *Machine) Step(ev Event) []Effect {
 	if m.state == Lost {

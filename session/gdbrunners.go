@@ -1,0 +1,95 @@
+package session
+
+import (
+	"context"
+	"slices"
+
+	"ktrap/session/gdbview"
+	"ktrap/session/kernel"
+	"ktrap/session/target"
+	"ktrap/symbols/addr"
+)
+
+// runner is the thread that a CPU runs.
+type runner struct {
+	id   int
+	cpu  target.CPU
+	task kernel.Task // zero if none is known
+}
+
+// runners tells who runs on each CPU.
+func (v *Stopped) runners(ctx context.Context) ([]runner, error) {
+	t := &v.threads
+	if t.running != nil && t.epoch == v.Target.Epoch() {
+		return t.running, nil
+	}
+	cpus, err := v.Target.CPUs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.epoch, t.running = v.Target.Epoch(), nil
+	taken := make(map[int]bool)
+	for _, c := range cpus {
+		r := v.runnerOn(ctx, c)
+		if taken[r.id] { // a CPU that is not up yet has garbage
+			r = runner{id: gdbview.CPU + c.Index, cpu: c}
+		}
+		taken[r.id] = true
+		t.running = append(t.running, r)
+	}
+	return t.running, nil
+}
+
+// runnerOn tells who runs on one CPU.
+func (v *Stopped) runnerOn(ctx context.Context, c target.CPU) runner {
+	r := runner{id: gdbview.CPU + c.Index, cpu: c}
+	if v.World == nil {
+		return r
+	}
+	task, err := v.World.Kernel.Current(ctx, c)
+	if id := gdbview.TaskID(task.PID, c.Index); err == nil && id > 0 {
+		r.id, r.task = id, task
+	}
+	return r
+}
+
+// stoppedRunner tells who runs on the CPU of a stop. After a step that is who ran
+// before, unless the step was within the switch to another task.
+func (v *Stopped) stoppedRunner(ctx context.Context, c target.CPU, stop Stop) runner {
+	t := &v.threads
+	var n uint64
+	var stepped bool
+	_ = v.call(func() { // after the loop's end nobody is told
+		n, stepped = v.stopCount, slices.Contains(v.stepped, c.Thread)
+	})
+	same := t.last.task.Addr != 0 && t.last.cpu == c && v.World != nil
+	if same && (t.told == n || t.told+1 == n && stepped && !v.switches(stop.PC)) {
+		t.told = n
+		return t.last
+	}
+	t.last, t.told = v.runnerOn(ctx, c), n
+	return t.last
+}
+
+// switches reports whether a CPU at pc may have a new current task since its last
+// instruction.
+func (v *Stopped) switches(pc addr.Addr) bool {
+	f, ok := v.World.Symbols.Func(pc)
+	return !ok || pc == 0 || f.Name == "__switch_to"
+}
+
+// stopCPU is the CPU that the last stop is about. That there is one more or one
+// less is not expected, and costs no question.
+func (v *Stopped) stopCPU(ctx context.Context, stop Stop) (target.CPU, error) {
+	t := &v.threads
+	for _, c := range t.cpus {
+		if c.Thread.TID == stop.Reply.Thread.TID {
+			return c, nil
+		}
+	}
+	var err error
+	if t.cpus, err = v.Target.CPUs(ctx); err != nil {
+		return target.CPU{}, err
+	}
+	return v.StopCPU(ctx)
+}

@@ -67,7 +67,7 @@ func (v *Stopped) searchKernel(ctx context.Context) (*kernel.Kernel, error) {
 				queue = append(s.byID(), queue...)
 			}
 		}
-		if s.guest.BuildID != "" || s.guest.Banner != "" || v.opts.Fetch == nil {
+		if s.guest.BuildID != "" || s.guest.Banner != "" {
 			break
 		}
 		id, err := kernel.Identify(ctx, v.Target)

@@ -40,6 +40,7 @@ type gdbClient struct {
 	// Owned by the reader.
 	sliced    []byte // the object that gdb reads in slices
 	slicedKey string
+	lldb      bool // it is LLDB
 }
 
 // talkGDB serves one gdb until it leaves. gdb expects a stub to stand when it

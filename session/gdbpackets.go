@@ -42,6 +42,9 @@ func (g *gdbClient) query(ctx context.Context, p string, now *moment) {
 		g.reply([]byte("E.ktrap serves one running guest: connect again instead"))
 	case strings.HasPrefix(p, "Qqemu."), strings.HasPrefix(p, "qqemu."):
 		g.reply(qemuMode(p))
+	case p == "QThreadSuffixSupported": // LLDB alone asks for it
+		g.knowLLDB()
+		g.reply(nil)
 	case p == "qOffsets":
 		g.reply(g.offsets())
 	case xfer && g.object(ctx, object, now):
@@ -126,9 +129,17 @@ func (g *gdbClient) status(ctx context.Context) {
 	g.reply(reply)
 }
 
+// knowLLDB makes the threads CPUs: LLDB unwinds every one of them at each stop,
+// which takes minutes with the tasks of a kernel.
+func (g *gdbClient) knowLLDB() {
+	g.lldb = true
+	_ = g.s.call(func() { g.byCPU = true }) // the reply fails as well
+}
+
 // offsets answers qOffsets with where KASLR has put the kernel, so that gdb
 // moves its symbols there. One absolute segment base moves all of them; the
-// older Text=;Data=;Bss= form leaves .rodata behind.
+// older Text=;Data=;Bss= form leaves .rodata behind. LLDB counts from the file's
+// lowest segment instead, which is the one of per-CPU data, linked at 0.
 func (g *gdbClient) offsets() []byte {
 	w := g.s.world.Load()
 	if w == nil {
@@ -137,6 +148,9 @@ func (g *gdbClient) offsets() []byte {
 	text, ok := w.Kernel.Symbol("_text")
 	if !ok {
 		return nil
+	}
+	if g.lldb {
+		text = addr.Addr(w.Kernel.Slide)
 	}
 	return fmt.Appendf(nil, "TextSeg=%016x", uint64(text))
 }

@@ -131,10 +131,10 @@ type gdbWiring struct {
 	sourceDirs       []string
 }
 
-// flags are gdb's arguments: no names are resolved twice (the index cache), and
-// what people write themselves comes first.
+// flags are gdb's arguments; what people write themselves comes first. The index
+// cache is for vmlinux alone: of a module it would keep the addresses of this boot.
 func (w *gdbWiring) flags() []string {
-	list := []string{"-q", "-iex", "set index-cache enabled on"}
+	list := []string{"-q"}
 	for _, s := range w.substitute {
 		from, to, _ := strings.Cut(s, "=")
 		list = append(list, "-iex", "set substitute-path "+gdbWord(from)+" "+gdbWord(to))
@@ -146,7 +146,7 @@ func (w *gdbWiring) flags() []string {
 		list = append(list, "-iex", "directory "+gdbWord(dir))
 	}
 	if w.vmlinux != "" {
-		list = append(list, "-se", w.vmlinux)
+		list = append(list, "-iex", "set index-cache enabled on", "-se", w.vmlinux, "-ex", "set index-cache enabled off")
 	}
 	return append(list, "-ex", "target remote "+w.address)
 }

@@ -15,11 +15,12 @@ func TestGdbIsToldWhatKtrapKnows(t *testing.T) {
 		substitute: []string{`C:\x=/y`}, sourceDirs: []string{"/src"},
 	}
 	want := []string{
-		"-q", "-iex", "set index-cache enabled on",
+		"-q",
 		"-iex", `set substitute-path C:\\x /y`, // the person's own comes first: gdb takes the first that fits
 		"-iex", `set substitute-path /build/linux /home/me/my\ linux`,
 		"-iex", "directory /src",
-		"-se", "/boot/vmlinux", "-ex", "target remote 127.0.0.1:1235",
+		"-iex", "set index-cache enabled on", "-se", "/boot/vmlinux", "-ex", "set index-cache enabled off",
+		"-ex", "target remote 127.0.0.1:1235",
 	}
 	if got := w.flags(); !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)

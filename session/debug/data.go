@@ -5,12 +5,12 @@ import (
 	"fmt"
 
 	"ktrap/session"
-	"ktrap/symbols/disasm"
 	"ktrap/session/kernel"
 	"ktrap/session/report"
 	"ktrap/symbols"
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
+	"ktrap/symbols/disasm"
 )
 
 // Registers gives the registers of the selected frame; those that its callees

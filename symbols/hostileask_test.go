@@ -34,7 +34,7 @@ func checkNoPanic(t *testing.T, err error) {
 // ask puts all kinds of questions to an image and counts the answers.
 func ask(t *testing.T, name string, data []byte) (answers int) {
 	t.Helper()
-	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // what the sound image left there would answer
+	t.Setenv("KTRAP_CACHE", t.TempDir()) // what the sound image left there would answer
 	f, err := elffile.New(name, data)
 	if err != nil {
 		checkNoPanic(t, err)

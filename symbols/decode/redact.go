@@ -10,42 +10,53 @@ import (
 // host names, hardware addresses. It learns the host's name from the lines that
 // have it.
 type redactor struct {
-	hosts [][]byte
+	hosts                               [][]byte
+	mac, ipv4, ipv6, pointer, slideLine *regexp.Regexp
+	hostName                            []*regexp.Regexp
 }
 
-func newRedactor() *redactor { return &redactor{} }
+func newRedactor() *redactor {
+	r := &redactor{
+		mac: regexp.MustCompile(macAddress), ipv4: regexp.MustCompile(ipv4Address), ipv6: regexp.MustCompile(ipv6Address),
+		pointer: regexp.MustCompile(pointer), slideLine: regexp.MustCompile(slideLine),
+	}
+	for _, h := range hostName {
+		r.hostName = append(r.hostName, regexp.MustCompile(h))
+	}
+	return r
+}
 
 // maxHosts bounds the names that are learnt.
 const maxHosts = 16
 
-var (
+const (
 	// macAddress is six pairs of digits.
-	macAddress = regexp.MustCompile(`\b[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}\b`)
+	macAddress = `\b[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}\b`
 	// ipv4Address has four numbers, and perhaps a port that stays.
-	ipv4Address = regexp.MustCompile(`\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b`)
+	ipv4Address = `\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b`
 	// ipv6Address has at least three groups or "::".
-	ipv6Address = regexp.MustCompile(`\b(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}\b|\b(?:fe80|fd[0-9a-f]{2}|2[0-9a-f]{3}):(?:[0-9a-f]{0,4}:){1,6}[0-9a-f]{0,4}`)
+	ipv6Address = `\b(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}\b|\b(?:fe80|fd[0-9a-f]{2}|2[0-9a-f]{3}):(?:[0-9a-f]{0,4}:){1,6}[0-9a-f]{0,4}`
 	// pointer is a word of 9 to 16 hexadecimal digits; with 0x or 16 digits long.
-	pointer = regexp.MustCompile(`\b0x[0-9a-f]{9,16}\b|\b[0-9a-f]{16}\b`)
+	pointer = `\b0x[0-9a-f]{9,16}\b|\b[0-9a-f]{16}\b`
 	// slideLine says where KASLR put the kernel.
-	slideLine = regexp.MustCompile(`(Kernel Offset: )0x[0-9a-f]+`)
-
-	// hostName finds the name of the machine: of syslog, a login prompt, a shell prompt.
-	hostName = []*regexp.Regexp{
-		regexp.MustCompile(`^[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} ([A-Za-z0-9][A-Za-z0-9.-]*) [\w./-]+(?:\[[0-9]+\])?: `),
-		regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+-]+Z? ([A-Za-z0-9][A-Za-z0-9.-]*) [\w./-]+(?:\[[0-9]+\])?: `),
-		regexp.MustCompile(`^\[ *[0-9.]+\] ([A-Za-z][A-Za-z0-9.-]*) kernel: `),
-		regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9.-]*) login: `),
-		regexp.MustCompile(`\b[a-z_][a-z0-9_-]*@([A-Za-z0-9][A-Za-z0-9.-]*)(?:[:)#$~ ]|$)`),
-		regexp.MustCompile(`[Hh]ostname (?:set )?to <([^>]+)>`),
-	}
+	slideLine = `(Kernel Offset: )0x[0-9a-f]+`
 )
+
+// hostName finds the name of the machine: of syslog, a login prompt, a shell prompt.
+var hostName = []string{
+	`^[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} ([A-Za-z0-9][A-Za-z0-9.-]*) [\w./-]+(?:\[[0-9]+\])?: `,
+	`^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+-]+Z? ([A-Za-z0-9][A-Za-z0-9.-]*) [\w./-]+(?:\[[0-9]+\])?: `,
+	`^\[ *[0-9.]+\] ([A-Za-z][A-Za-z0-9.-]*) kernel: `,
+	`^([A-Za-z0-9][A-Za-z0-9.-]*) login: `,
+	`\b[a-z_][a-z0-9_-]*@([A-Za-z0-9][A-Za-z0-9.-]*)(?:[:)#$~ ]|$)`,
+	`[Hh]ostname (?:set )?to <([^>]+)>`,
+}
 
 // line gives a line without what is private. Lengths of pointers stay, so that
 // tables stay tables; null pointers with small offsets stay, they tell what
 // happened, and so do poison values and build-ids.
 func (r *redactor) line(raw []byte) []byte {
-	for _, re := range hostName {
+	for _, re := range r.hostName {
 		if m := re.FindSubmatch(raw); m != nil {
 			r.learn(m[1])
 		}
@@ -53,11 +64,11 @@ func (r *redactor) line(raw []byte) []byte {
 	for _, h := range r.hosts {
 		raw = replaceWord(raw, h, []byte("HOST"))
 	}
-	raw = macAddress.ReplaceAll(raw, []byte("xx:xx:xx:xx:xx:xx"))
-	raw = ipv4Address.ReplaceAll(raw, []byte("x.x.x.x"))
-	raw = ipv6Address.ReplaceAll(raw, []byte("x:x::x"))
-	raw = slideLine.ReplaceAll(raw, []byte("${1}0xXXXXXXXX"))
-	return pointer.ReplaceAllFunc(raw, hide)
+	raw = r.mac.ReplaceAll(raw, []byte("xx:xx:xx:xx:xx:xx"))
+	raw = r.ipv4.ReplaceAll(raw, []byte("x.x.x.x"))
+	raw = r.ipv6.ReplaceAll(raw, []byte("x:x::x"))
+	raw = r.slideLine.ReplaceAll(raw, []byte("${1}0xXXXXXXXX"))
+	return r.pointer.ReplaceAllFunc(raw, hide)
 }
 
 // text gives lines without what is private.

@@ -20,6 +20,7 @@ type captured struct {
 	time       time.Time
 	cpu        target.CPU
 	task       kernel.Task
+	blocked    bool // task does not run: the stack and the registers are those it was switched away with
 	regs       report.Registers
 	frames     []unwind.Frame
 	threads    []report.Thread
@@ -42,34 +43,46 @@ func (v *Stopped) capture(ctx context.Context, cpu target.CPU, o *trap.Open, h *
 	if err := v.RefreshModules(ctx); err != nil {
 		c.missing("list of modules: %v", err)
 	}
-	var err error
-	if c.task, err = v.World.Kernel.Current(ctx, cpu); err != nil {
-		c.missing("current task of CPU %d: %v", cpu.Index, err)
-	}
-	regs, err := v.Target.Regs(ctx, cpu)
-	if err != nil {
-		c.missing("registers of CPU %d: %v", cpu.Index, err)
-		return c
+	if o.Task != 0 {
+		err := v.captureBlocked(ctx, c, o.Task)
+		if err == nil {
+			return c
+		}
+		c.missing("stack of the task that the report is about: %v", err)
 	}
 	start := unwind.Frame{PC: h.PC, Regs: h.Regs, Interrupted: true}
-	mem := v.Target.Memory(ctx)
 	if o.PtRegs != 0 {
-		saved, err := unwind.Saved(mem, o.PtRegs)
+		saved, err := unwind.Saved(v.Target.Memory(ctx), o.PtRegs)
 		if err != nil {
 			c.missing("registers of the fault: %v", err)
 		} else {
 			start, c.fault, c.trapped = saved, saved.PC, !saved.User
 		}
 	}
-	c.frames, err = v.walk(ctx, cpu, start)
+	v.captureRunning(ctx, c, start)
+	return c
+}
+
+// captureRunning takes the context of what the CPU of c runs, from a frame on.
+func (v *Stopped) captureRunning(ctx context.Context, c *captured, start unwind.Frame) {
+	var err error
+	if c.task, err = v.World.Kernel.Current(ctx, c.cpu); err != nil {
+		c.missing("current task of CPU %d: %v", c.cpu.Index, err)
+	}
+	regs, err := v.Target.Regs(ctx, c.cpu)
+	if err != nil {
+		c.missing("registers of CPU %d: %v", c.cpu.Index, err)
+		return
+	}
+	c.frames, err = v.walk(ctx, c.cpu, start)
 	if err != nil {
 		c.missing("stack: %v", err)
 	}
+	mem := v.Target.Memory(ctx)
 	c.regs = faultRegisters(&start, mem, regs)
 	v.captureCode(c, mem)
 	c.areas = v.World.areas(mem)
 	v.captureOthers(ctx, c)
-	return c
 }
 
 // codeBefore and codeAfter bound the bytes that are disassembled around a fault.
@@ -104,7 +117,7 @@ func (v *Stopped) captureOthers(ctx context.Context, c *captured) {
 		return
 	}
 	for _, cpu := range cpus {
-		if cpu.Index == c.cpu.Index {
+		if cpu.Index == c.cpu.Index && !c.blocked {
 			continue
 		}
 		c.threads = append(c.threads, v.threadOf(ctx, cpu))
@@ -134,12 +147,15 @@ func (v *Stopped) threadOf(ctx context.Context, cpu target.CPU) report.Thread {
 	return t
 }
 
+// generalRegisters are those that every frame may know.
+var generalRegisters = []string{"rip", "rsp", "eflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
+	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"}
+
 // faultRegisters lists the registers of the fault: those of its pt_regs, and
 // from the CPU what pt_regs does not hold.
 func faultRegisters(f *unwind.Frame, mem target.Memory, cpu *target.Regs) report.Registers {
 	var out report.Registers
-	for _, name := range []string{"rip", "rsp", "eflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
-		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"} {
+	for _, name := range generalRegisters {
 		if value, ok := FrameRegister(f, name, mem, cpu); ok {
 			out.Add(name, value)
 		} else {

@@ -32,6 +32,9 @@ func (v *Stopped) collect(ctx context.Context, cpu target.CPU, do trap.Do) *Cras
 	if do.Confirm && (said == nil || o.Point.Role == trap.CatchAll && !whole(said)) {
 		return nil
 	}
+	if said != nil {
+		c = v.stalled(ctx, c, said)
+	}
 	r := v.newReport(c, o)
 	r.Dmesg = kernel.Dmesg(records)
 	r.Panicked = do.Panicked || o.Class == oops.Panic
@@ -46,7 +49,11 @@ func (v *Stopped) collect(ctx context.Context, cpu target.CPU, do trap.Do) *Cras
 	if n := len(records); n > 0 {
 		v.seen = records[n-1].Seq + 1
 	}
-	return &Crash{Report: r, Thread: cpu.Thread, Frames: c.frames}
+	crash := &Crash{Report: r, Thread: c.cpu.Thread, Frames: c.frames}
+	if c.blocked {
+		crash.Task = &c.task
+	}
+	return crash
 }
 
 // textOf finds what the kernel printed about a report: the last crash in the
@@ -90,6 +97,9 @@ func (v *Stopped) newReport(c *captured, o *trap.Open) *report.Report {
 		},
 		Registers: c.regs, Frames: v.World.ReportFrames(c.frames), Threads: c.threads,
 		Incomplete: c.incomplete,
+	}
+	if c.blocked {
+		r.CPU = c.task.CPU
 	}
 	if err := v.World.Unproven(); err != nil {
 		r.Missing(err.Error())

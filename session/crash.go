@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"ktrap/rsp"
+	"ktrap/session/kernel"
 	"ktrap/session/report"
 	"ktrap/session/unwind"
 	"ktrap/symbols/oops"
@@ -15,6 +16,7 @@ type Crash struct {
 	Path   string // report directory, empty if none was written
 	Thread rsp.ThreadID
 	Frames []unwind.Frame // from the fault outwards; of this stop only
+	Task   *kernel.Task   // whose stack that is, if it does not run; nil: what Thread runs
 }
 
 // Summary is what clients are shown before the stop itself.

@@ -14,6 +14,7 @@ import (
 	"ktrap/session"
 	"ktrap/session/guest"
 	"ktrap/session/lab"
+	"ktrap/session/report"
 	"ktrap/session/vm"
 	"ktrap/symbols/oops"
 )
@@ -32,7 +33,12 @@ type kasanReport struct {
 	class   oops.Class
 	head    string // in the report's first line
 	closing string // the report's last line
-	culprit string // a function that must be among the compared frames; empty if the trace is another task's
+	culprit string // a function that must be among the compared frames; empty: any
+	bare    bool   // it has no trace
+}
+
+func (r *kasanReport) is(got *report.Report) bool {
+	return got.Class == r.class && strings.Contains(got.Log, r.head)
 }
 
 // Last lines of the kernel's reports.
@@ -42,44 +48,50 @@ const (
 	endTask    = " </TASK>"
 )
 
+// stallHead is for a stall that its own CPU has found and for one that another has.
+const stallHead = "rcu: INFO: rcu_preempt "
+
 // kasanBoots are the crashes by boot. Lockdep speaks once per boot, and not
 // after a report of KASAN, which taints; so these come last or alone.
 var kasanBoots = [][]kasanCrash{
 	{
 		{keyword: "ubsan", reports: []kasanReport{
-			{oops.UBSAN, "UBSAN: shift-out-of-bounds in", endTrace, "c_ubsan"},
-			{oops.UBSAN, "UBSAN: array-index-out-of-bounds in", endTrace, "c_ubsan"},
+			{class: oops.UBSAN, head: "UBSAN: shift-out-of-bounds in", closing: endTrace, culprit: "c_ubsan"},
+			{class: oops.UBSAN, head: "UBSAN: array-index-out-of-bounds in", closing: endTrace, culprit: "c_ubsan"},
 		}},
-		{keyword: "warn", reports: []kasanReport{{oops.WARN, "WARNING: CPU: ", endTrace, "c_warn"}}},
-		{keyword: "rcususp", reports: []kasanReport{{oops.RCU, "WARNING: suspicious RCU usage", endTask, "c_rcususp"}}},
-		{keyword: "sleepinatomic", reports: []kasanReport{{oops.Atomic, "BUG: sleeping function called from invalid context", endTask, "c_sleepinatomic"}}},
-		{keyword: "abba", reports: []kasanReport{{oops.Lockdep, "WARNING: possible circular locking dependency detected", endTask, "c_abba"}}},
+		{keyword: "warn", reports: []kasanReport{{class: oops.WARN, head: "WARNING: CPU: ", closing: endTrace, culprit: "c_warn"}}},
+		{keyword: "rcususp", reports: []kasanReport{{class: oops.RCU, head: "WARNING: suspicious RCU usage", closing: endTask, culprit: "c_rcususp"}}},
+		{keyword: "sleepinatomic", reports: []kasanReport{{class: oops.Atomic, head: "BUG: sleeping function called from invalid context", closing: endTask, culprit: "c_sleepinatomic"}}},
+		{keyword: "abba", reports: []kasanReport{{class: oops.Lockdep, head: "WARNING: possible circular locking dependency detected", closing: endTask, culprit: "c_abba"}}},
 		{keyword: "uaf", reports: []kasanReport{
-			{oops.KASAN, "BUG: KASAN: slab-use-after-free in c_uaf", doubleLine, "c_uaf"},
-			{oops.KASAN, "BUG: KASAN: slab-use-after-free in c_uaf", doubleLine, "c_uaf"},
+			{class: oops.KASAN, head: "BUG: KASAN: slab-use-after-free in c_uaf", closing: doubleLine, culprit: "c_uaf"},
+			{class: oops.KASAN, head: "BUG: KASAN: slab-use-after-free in c_uaf", closing: doubleLine, culprit: "c_uaf"},
 		}},
-		{keyword: "oob", reports: []kasanReport{{oops.KASAN, "BUG: KASAN: slab-out-of-bounds in c_oob", doubleLine, "c_oob"}}},
-		{keyword: "doublefree", reports: []kasanReport{{oops.KASAN, "BUG: KASAN: double-free in", doubleLine, "crashme_write"}}},
+		{keyword: "oob", reports: []kasanReport{{class: oops.KASAN, head: "BUG: KASAN: slab-out-of-bounds in c_oob", closing: doubleLine, culprit: "c_oob"}}},
+		{keyword: "doublefree", reports: []kasanReport{{class: oops.KASAN, head: "BUG: KASAN: double-free in", closing: doubleLine, culprit: "crashme_write"}}},
 		{keyword: "null", reports: []kasanReport{
-			{oops.KASAN, "BUG: KASAN: null-ptr-deref in inner_deref", doubleLine, "inner_deref"},
-			{oops.Die, "BUG: kernel NULL pointer dereference", endTrace, "inner_deref"},
+			{class: oops.KASAN, head: "BUG: KASAN: null-ptr-deref in inner_deref", closing: doubleLine, culprit: "inner_deref"},
+			{class: oops.Die, head: "BUG: kernel NULL pointer dereference", closing: endTrace, culprit: "inner_deref"},
 		}},
 		{keyword: "softlockup", reports: []kasanReport{
-			{oops.RCU, "rcu: INFO: rcu_preempt self-detected stall on CPU", endTask, "c_softlockup"},
-			{oops.SoftLockup, "watchdog: BUG: soft lockup", endTask, "c_softlockup"},
+			{class: oops.RCU, head: stallHead, closing: endTask, culprit: "c_softlockup"},
+			{class: oops.SoftLockup, head: "watchdog: BUG: soft lockup", closing: endTask, culprit: "c_softlockup"},
 		}, endless: true, race: true},
 	},
 	{{keyword: "deadlock", reports: []kasanReport{
-		{oops.Lockdep, "WARNING: possible circular locking dependency detected", endTask, "c_deadlock"},
-		{oops.Hung, "INFO: task", endTask, ""},
+		{class: oops.Lockdep, head: "WARNING: possible circular locking dependency detected", closing: endTask, culprit: "c_deadlock"},
+		{class: oops.Hung, head: "INFO: task", closing: endTask},
 	}, endless: true}},
-	{{keyword: "irqlock2", reports: []kasanReport{{oops.Lockdep, "WARNING: inconsistent lock state", endTask, "c_irqlock"}}}},
-	{{keyword: "lockfreed", reports: []kasanReport{{oops.Lockdep, "WARNING: held lock freed!", endTask, "crashme_write"}}, endless: true}},
-	{{keyword: "exitlock", reports: []kasanReport{{oops.Lockdep, "WARNING: lock held when returning to user space!", "#0: ", ""}}}},
+	{{keyword: "irqlock2", reports: []kasanReport{{class: oops.Lockdep, head: "WARNING: inconsistent lock state", closing: endTask, culprit: "c_irqlock"}}}},
+	{{keyword: "lockfreed", reports: []kasanReport{{class: oops.Lockdep, head: "WARNING: held lock freed!", closing: endTask, culprit: "crashme_write"}}, endless: true}},
+	{{keyword: "exitlock", reports: []kasanReport{
+		{class: oops.Lockdep, head: "WARNING: lock held when returning to user space!", closing: "#0: ", bare: true},
+	}}},
 	{{keyword: "hung", reports: []kasanReport{
-		{oops.Hung, "INFO: task crashme_hung", endTask, ""},
-		{oops.Hung, "INFO: task sh:", endTask, ""},
+		{class: oops.Hung, head: "INFO: task crashme_hung", closing: endTask, culprit: "hung_thread"},
+		{class: oops.Hung, head: "INFO: task sh:", closing: endTask, culprit: "crashme_write"},
 	}, endless: true, race: true}},
+	{{keyword: "hardlockup", reports: []kasanReport{{class: oops.RCU, head: stallHead, closing: endTask, culprit: "c_hardlockup"}}, endless: true}},
 }
 
 // kasanWait bounds one boot of this kernel with all that is done to it.
@@ -189,7 +201,7 @@ func (m *machine) do(ctx context.Context, t *testing.T, s *session.Session, g *g
 		}
 		ended <- err
 	}
-	if c.race && !strings.Contains(crashes[0].Report.Log, c.reports[0].head) {
+	if c.race && !c.reports[0].is(crashes[0].Report) {
 		slices.Reverse(c.reports)
 	}
 	var rows []kasanRow

@@ -26,7 +26,7 @@ type kasanRow struct {
 	frames                int // of stack compared
 	younger               []string
 	whole, sameStack      bool
-	otherStack            bool // the trace printed is not of the stack that stopped
+	bare                  bool // it has no stack
 }
 
 // compareKASAN compares a crash with what the serial line says of it, which is
@@ -34,7 +34,7 @@ type kasanRow struct {
 func (m *machine) compareKASAN(ctx context.Context, t *testing.T, c *kasanCrash, i int, crash *session.Crash, from *int64) kasanRow {
 	t.Helper()
 	want, r := &c.reports[i], crash.Report
-	row := kasanRow{keyword: c.keyword, title: r.Title, class: r.Class, place: firstFunc(r), otherStack: want.culprit == ""}
+	row := kasanRow{keyword: c.keyword, title: r.Title, class: r.Class, place: firstFunc(r), bare: want.bare}
 	name := fmt.Sprintf("%s, report %d", c.keyword, i+1)
 	if r.Class != want.class {
 		t.Errorf("%s is of class %s, want %s: %s", name, r.Class, want.class, r.Title)
@@ -55,7 +55,7 @@ func (m *machine) compareKASAN(ctx context.Context, t *testing.T, c *kasanCrash,
 	if row.whole = len(ours) >= len(serial) && slices.Equal(ours[:len(serial)], serial); !row.whole {
 		t.Errorf("%s: texts differ\nktrap:\n%s\nserial line:\n%s", name, r.Log, strings.Join(serial, "\n"))
 	}
-	if !row.otherStack {
+	if !row.bare {
 		compareKASANStack(t, name, want.culprit, r, serial, &row)
 	}
 	return row
@@ -65,7 +65,8 @@ func (m *machine) compareKASAN(ctx context.Context, t *testing.T, c *kasanCrash,
 const serialWait = 20 * time.Second
 
 // serialReport gives a report's lines on the serial line, from its head to its
-// closing line, prefixes and lines of other callers off.
+// closing line, prefixes and lines of other callers off, except of those that
+// were asked for their stacks.
 func (m *machine) serialReport(ctx context.Context, want *kasanReport, from *int64) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, serialWait)
 	defer cancel()
@@ -87,12 +88,13 @@ func (m *machine) serialReport(ctx context.Context, want *kasanReport, from *int
 	}
 	*from = head
 	var out []string
-	caller := ""
+	caller, asked := "", false
 	for l := range oops.Lines(bytes.NewReader(text[begin : end-start])) {
 		if out == nil {
 			caller = l.Prefix.Caller
 		}
-		if l.Prefix.Caller == caller {
+		asked = asked || strings.HasPrefix(l.Text, "Sending NMI from CPU")
+		if l.Prefix.Caller == caller || asked {
 			out = append(out, l.Text)
 		}
 	}
@@ -149,12 +151,12 @@ func writeKASANTable(t *testing.T, rows []kasanRow) {
 			text = fmt.Sprintf("whole, %d lines", r.lines)
 		}
 		switch {
-		case r.otherStack:
-			stack = "another task's"
+		case r.bare:
+			stack = "none printed"
 		case r.sameStack:
 			stack = fmt.Sprintf("same, %d frames", r.frames)
 		}
-		if r.whole && (r.otherStack || r.sameStack) {
+		if r.whole && (r.bare || r.sameStack) {
 			good++
 		}
 		younger := make([]string, len(r.younger))

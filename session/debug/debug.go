@@ -78,6 +78,11 @@ func (d *Debugger) sync(ctx context.Context, v *session.Stopped) error {
 	}
 	d.refresh(ctx, v)
 	d.cpu, d.task = cpu, nil
+	if c := stop.Crash; c != nil {
+		if of, err := v.Target.CPUOf(ctx, c.Thread); err == nil {
+			d.cpu, d.task = of, c.Task
+		}
+	}
 	if err := d.load(ctx, v); err != nil {
 		return err
 	}

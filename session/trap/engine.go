@@ -30,6 +30,7 @@ type Open struct {
 	PtRegs addr.Addr // pt_regs of the fault, 0 if the report has none
 	Fault  uint64    // faulting address if HasFault
 	Error  uint64    // the CPU's error code if HasError
+	Task   addr.Addr // the task that the report is about if HasTask, 0 for the one that reports
 	Nested int       // reports that began inside this one
 	N      int       // counts reports from 1 on, over all CPUs
 	// BackAt and BackSP say when the function has returned: pc and the stack
@@ -184,6 +185,9 @@ func (e *Engine) start(h *Hit) Do {
 	}
 	if p.HasError {
 		o.Error = h.Arg(p.Error)
+	}
+	if p.HasTask {
+		o.Task = addr.Addr(h.Arg(p.Task))
 	}
 	e.open[h.CPU] = o
 	do := Do{Capture: o}

@@ -320,3 +320,17 @@ func TestAReportGivenUpIsNotReportedAgainWhenItEndsAfterAll(t *testing.T) {
 		t.Fatalf("the next oops: %+v", do)
 	}
 }
+
+// Source: linux kernel/hung_task.c, check_hung_task calls sched_show_task(t).
+func TestAReportOfKhungtaskdIsAboutTheTaskThatHangs(t *testing.T) {
+	var e Engine
+	const task = 0xffff888004000000
+	h := at(t, 0, "sched_show_task", map[cfi.Reg]uint64{cfi.RDI: task})
+	if do := e.Hit(h); do != (Do{}) {
+		t.Errorf("another task shows tasks: %+v", do)
+	}
+	h.Comm = "khungtaskd"
+	if do := e.Hit(h); do.Capture == nil || do.Capture.Task != task {
+		t.Errorf("captured %+v", do.Capture)
+	}
+}

@@ -41,6 +41,10 @@ type Point struct {
 	// Error is the argument with the CPU's error code.
 	Error    cfi.Reg
 	HasError bool
+	// Task is the argument with the task that the report is about, if that is not
+	// the one that reports.
+	Task    cfi.Reg
+	HasTask bool
 	// Returns is set where the text is complete when the function returns, Caught
 	// where that is so at the next catch-all on the same CPU.
 	Returns, Caught bool
@@ -110,7 +114,7 @@ func Points() []Point {
 		{Name: "oom_kill_process", Class: oops.OOM, Returns: true},
 		{Name: "show_all_workqueues", Class: oops.Workqueue, Returns: true, Only: calledBy("wq_watchdog_timer_fn")},
 		{Name: "show_workqueue_state", Class: oops.Workqueue, Returns: true, Only: calledBy("wq_watchdog_timer_fn")},
-		{Name: "sched_show_task", Class: oops.Hung, Returns: true, Only: func(h *Hit) bool { return h.Comm == "khungtaskd" }},
+		{Name: "sched_show_task", Class: oops.Hung, Task: cfi.RDI, HasTask: true, Returns: true, Only: func(h *Hit) bool { return h.Comm == "khungtaskd" }},
 
 		// catch-alls: called when the text of some report is complete
 		{Name: "add_taint", Role: CatchAll, Only: reportTaint},

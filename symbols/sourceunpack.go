@@ -13,14 +13,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/ulikunitz/xz"
+	"ktrap/symbols/unxz"
 )
 
 // Bounds on what a tarball may make of the disk. That of a kernel has 45,000
@@ -170,9 +169,7 @@ func isOfX86(name string) bool {
 	return !strings.HasPrefix(name, "arch/") || strings.HasPrefix(name, "arch/x86/")
 }
 
-// decompressed undoes what a tarball is packed with. wait is told how reading
-// went, and gives the error of the decompressor. Of xz it is the host's program if
-// there is one: it is ten times as fast as the library.
+// decompressed undoes what a tarball is packed with. wait is as that of [unxz.Reader].
 func decompressed(ctx context.Context, from io.Reader, name string) (plain io.Reader, wait func(error) error, err error) {
 	wait = func(error) error { return nil }
 	switch {
@@ -182,38 +179,8 @@ func decompressed(ctx context.Context, from io.Reader, name string) (plain io.Re
 		plain, err = gzip.NewReader(from)
 		return plain, wait, err
 	}
-	program, err := exec.LookPath("xz")
-	if err != nil {
-		plain, err = xz.NewReader(bufio.NewReaderSize(from, 1<<20))
-		return plain, wait, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, program, "-dc")
-	cmd.Stdin = from
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		cancel()
-		return nil, nil, err
-	}
-	return out, func(failed error) error {
-		defer cancel()
-		if failed != nil { // nobody reads what it writes any more
-			cancel()
-		}
-		_, _ = io.CopyN(io.Discard, out, maxTail)
-		_ = out.Close()
-		if err := cmd.Wait(); failed == nil && err != nil {
-			return fmt.Errorf("run xz: %w", err)
-		}
-		return nil
-	}, nil
+	return unxz.Reader(ctx, from)
 }
-
-// maxTail is more than tar puts behind its end.
-const maxTail = 1 << 20
 
 // counter tells how much has been read, and ends with its context.
 type counter struct {

@@ -19,7 +19,7 @@ import (
 var rooms = []string{
 	"rsp", "rsp/rsptest",
 	"testdata/crashme",
-	"symbols/addr", "symbols/elffile", "symbols/debuginfod", "symbols/symtest", "symbols/dwarfx", "symbols/cfi", "symbols/orc",
+	"symbols/addr", "symbols/unxz", "symbols/elffile", "symbols/debuginfod", "symbols/symtest", "symbols/dwarfx", "symbols/cfi", "symbols/orc",
 	"symbols/index", "symbols/lines", "symbols/types", "symbols", "symbols/oops", "symbols/disasm", "symbols/cause", "symbols/decode",
 	"session/machine", "session/target", "session/unwind", "session/kernel", "session/expr", "session/trap",
 	"session/vm", "session/guest", "session/lab", "session/report", "session/gdbview",

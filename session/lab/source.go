@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
-	"github.com/ulikunitz/xz"
+	"ktrap/symbols/unxz"
 )
 
 // source is the folder of the kernel's source, for listings.
@@ -81,7 +80,7 @@ func unpackSource(ctx context.Context, dir string, r io.Reader) error {
 		return err
 	}
 	defer root.Close()
-	plain, wait, err := decompress(ctx, r)
+	plain, wait, err := unxz.Reader(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -105,35 +104,4 @@ func listed(name string) bool {
 		return !strings.HasPrefix(name, "tools/") && !strings.HasPrefix(name, "Documentation/")
 	}
 	return false
-}
-
-// decompress undoes xz, with the host's program if there is one: it is five
-// times as fast as the library.
-func decompress(ctx context.Context, r io.Reader) (plain io.Reader, wait func(error) error, err error) {
-	program, err := exec.LookPath("xz")
-	if err != nil {
-		x, err := xz.NewReader(r)
-		return x, func(error) error { return nil }, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, program, "-dc")
-	cmd.Stdin = r
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		cancel()
-		return nil, nil, err
-	}
-	return out, func(failed error) error {
-		if failed != nil { // nobody reads what it writes any more
-			_ = out.Close()
-			cancel()
-			_ = cmd.Wait()
-			return nil
-		}
-		defer cancel()
-		return cmd.Wait()
-	}, nil
 }

@@ -5,6 +5,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"testing"
@@ -113,13 +114,24 @@ func resume(ctx context.Context, t *testing.T, s *session.Session) {
 	}
 }
 
-// login lets the guest run until its SSH answers.
+// login lets the guest run until its SSH answers. A guest that crashes before
+// never answers.
 func (m *machine) login(ctx context.Context, t *testing.T, s *session.Session) *guest.Guest {
 	t.Helper()
 	resume(ctx, t, s)
-	g, err := guest.Wait(ctx, m.kernel.GuestOptions(m.VM))
+	waiting, cancel := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if stop, err := s.Wait(waiting); err == nil && stop.Crash != nil {
+			cancel(fmt.Errorf("it crashed: %s\n%s", stop.Crash.Report.Title, stop.Crash.Report.Log))
+		}
+	}()
+	g, err := guest.Wait(waiting, m.kernel.GuestOptions(m.VM))
+	cancel(nil)
+	<-watched
 	if err != nil {
-		t.Fatalf("reach the guest: %v", err)
+		t.Fatalf("reach the guest: %v (%v)", err, context.Cause(waiting))
 	}
 	t.Cleanup(func() { g.Close() })
 	return g

@@ -50,7 +50,8 @@ func (o *Options) args(gdbSocket string) ([]string, error) {
 
 func (o *Options) accelArgs() []string {
 	var a []string
-	if !o.extra("-accel", "-enable-kvm") {
+	ours := !o.extra("-accel", "-enable-kvm")
+	if ours {
 		a = append(a, "-accel", o.accel())
 	}
 	switch {
@@ -58,9 +59,17 @@ func (o *Options) accelArgs() []string {
 		a = append(a, "-cpu", o.CPU)
 	case o.accel() == "kvm":
 		a = append(a, "-cpu", "host")
+	case ours && o.accel() == "tcg":
+		a = append(a, "-cpu", tcgCPU)
 	}
 	return a
 }
+
+// tcgCPU is QEMU's default with a source of random numbers: the kernel need not
+// collect them before it goes on, and has patched itself for having them before
+// other CPUs run that code. A CPU that QEMU 7.2 emulates may run the int3 that
+// stands there while code is patched too late, for which the kernel dies.
+const tcgCPU = "qemu64,+rdrand"
 
 func (o *Options) kernelArgs() []string {
 	var a []string

@@ -20,9 +20,9 @@ func TestArgs(t *testing.T) {
 		want, absent []string // each an argument, or two with a blank between
 	}{
 		{"the zero value is a small paravirtual machine", Options{},
-			[]string{"-machine q35", "-m 512M", "-smp 2", "-accel tcg", "-nodefaults", "-gdb unix:/s/gdb.sock,server=on,wait=off",
+			[]string{"-machine q35", "-m 512M", "-smp 2", "-accel tcg", "-cpu qemu64,+rdrand", "-nodefaults", "-gdb unix:/s/gdb.sock,server=on,wait=off",
 				"-netdev user,id=net0,hostfwd=tcp:127.0.0.1:0-:22", "-device virtio-net-pci,netdev=net0,romfile="},
-			[]string{"-S", "-kernel", "-append", "-initrd", "-drive", "-snapshot", "-no-reboot", "-cpu"}},
+			[]string{"-S", "-kernel", "-append", "-initrd", "-drive", "-snapshot", "-no-reboot"}},
 		{"a kernel with everything", Options{Kernel: "k", Initrd: "i", Append: "a b", Paused: true, NoReboot: true, CPU: "max", SMP: 1},
 			[]string{"-kernel k", "-initrd i", "-append a b", "-S", "-no-reboot", "-cpu max", "-smp 1"}, nil},
 		{"an append without a kernel is left out, QEMU would refuse it", Options{Append: "a"}, nil, []string{"-append"}},
@@ -33,7 +33,7 @@ func TestArgs(t *testing.T) {
 		{"a named port for the stub is bound on loopback", Options{GDB: "localhost:1234"}, []string{"-gdb tcp:127.0.0.1:1234"}, nil},
 		{"the caller's own stub and serial line replace ours", Options{Extra: []string{"-s", "-serial", "null"}},
 			[]string{"-s", "-serial null"}, []string{"-gdb", "chardev:console"}},
-		{"the caller's own accelerator replaces ours", Options{Extra: []string{"-enable-kvm"}}, nil, []string{"-accel"}},
+		{"the caller's own accelerator replaces ours", Options{Extra: []string{"-enable-kvm"}}, nil, []string{"-accel", "-cpu"}},
 		{"KVM comes with the host's CPU", Options{Accel: "kvm"}, []string{"-accel kvm", "-cpu host"}, nil},
 		{"no network", Options{NIC: "none"}, nil, []string{"-netdev", "-device"}},
 		{"a chosen SSH port", Options{SSH: "localhost:2222", NIC: "e1000"},

@@ -18,7 +18,7 @@ type Options struct {
 	Mem     string   // as QEMU's -m; "" means 512M
 	SMP     int      // virtual CPUs; 0 means 2
 	Machine string   // as QEMU's -machine; "" means q35
-	CPU     string   // as QEMU's -cpu; "" means QEMU's default under TCG, host under KVM
+	CPU     string   // as QEMU's -cpu; "" means QEMU's default with rdrand under TCG, host under KVM
 	NIC     string   // "" means virtio-net-pci; "e1000", ..., "none"
 	Extra   []string // more QEMU arguments, put last; -s, -gdb, -serial, -accel there replace ours
 	Classic bool     // keep QEMU's default devices (no -nodefaults)

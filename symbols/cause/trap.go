@@ -89,14 +89,17 @@ func (e *explainer) checksType() bool {
 		len(jump) == 2 && jump[0] == 0x74 && jump[1] == 0x02
 }
 
-// breakpoint explains int3. The CPU has gone past it.
+// breakpoint explains int3. The CPU has gone past it. One that is not there stood
+// there while the kernel patched itself, and the CPU ran the old code: seen in
+// guests that QEMU 7.2 emulates with several threads.
 func (e *explainer) breakpoint() string {
-	if e.at > 0 && len(e.list) > 0 && e.marked != nil {
-		if b := e.list[e.at-1].Bytes; b[len(b)-1] == 0xcc {
-			return "int3: a breakpoint just before the marked instruction, that nobody handles"
-		}
+	if e.at == 0 || e.marked == nil {
+		return "int3: a breakpoint that nobody handles"
 	}
-	return "int3: a breakpoint that nobody handles"
+	if b := e.list[e.at-1].Bytes; b[len(b)-1] == 0xcc {
+		return "int3: a breakpoint just before the marked instruction, that nobody handles"
+	}
+	return "int3: a breakpoint that is no longer there: it stood there while the kernel patched its code (emulated CPUs may run it too late)"
 }
 
 // divide explains a divide error.

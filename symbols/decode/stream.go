@@ -344,7 +344,7 @@ func (a *Annotator) endLine() {
 
 // ended tells of a crash whose report is complete.
 func (a *Annotator) ended(o *oops.Oops, at *cause.Place, put func([]string)) {
-	if o.Minor && !bytes.Contains(o.Report, []byte("Kernel panic - not syncing")) {
+	if o.Minor {
 		return // the kernel coped
 	}
 	a.crashes++

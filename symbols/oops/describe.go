@@ -139,6 +139,9 @@ func (o *Oops) corrupt(reason string) {
 	}
 }
 
+// noFrames is what a report lacks whose stacks have no frame to rely on.
+const noFrames = "no frames in a stack"
+
 // hasStamp says whether another line of the log was written into this one.
 // Sample: WARNING: bad unlo[  102.123456] audit: type=1400
 func hasStamp(title string) bool {
@@ -199,7 +202,7 @@ func damage(lines []entry, bare bool) string {
 			continue
 		}
 		if !showsFrame(lines[i:]) {
-			return "no frames in a stack"
+			return noFrames
 		}
 		stacked = true
 	}

@@ -13,6 +13,8 @@ import "strings"
 //	vfs_read (fs/read_write.c:12) crashme
 //	0xffffffff810abcde
 //
+//	[c00000000d2bb940] [c0000000003b8d10] foo+0x50/0x120 (unreliable)
+//
 // The arm form with "from" is parseFrom's.
 func parseFrame(text string) (Frame, bool) {
 	f := Frame{Reliable: true, Raw: text}
@@ -37,13 +39,22 @@ func parseFrame(text string) (Frame, bool) {
 	if strings.HasPrefix(s, " (") && f.takeScript(s[2:]) {
 		return f, true
 	}
+	if strings.HasSuffix(s, "(unreliable)") {
+		f.Reliable = false
+	}
 	decoded := f.takeTail(s)
 	return f, hasOff || inline || decoded && s[0] == ' ' && len(strings.Fields(s)) <= 3
 }
 
-// takeAddrs takes up to two "[<ffffffff81ca45ed>]" with the blanks behind them.
+// takeAddrs takes up to two "[<ffffffff81ca45ed>]" with the blanks behind them, or
+// what powerpc prints: the addresses of stack and code without '<'.
 func (f *Frame) takeAddrs(s string) (rest string, inline bool) {
 	for range 2 {
+		if len(s) > 19 && s[0] == '[' && s[17] == ']' && s[18] == ' ' && allHex(s[1:17]) {
+			f.Addr, _, _ = bareHex(s[1:])
+			s = skipBlanks(s[18:])
+			continue
+		}
 		if !strings.HasPrefix(s, "[<") {
 			break
 		}

@@ -21,7 +21,7 @@ func NewGatherer() *Gatherer {
 // Line takes the next line and gives the crashes whose report it ended, as a
 // rule none. Crashes that it does not belong to are not changed by it.
 func (g *Gatherer) Line(l Line) []Oops {
-	if bytes.Contains(l.Raw, []byte("Kernel panic - not syncing")) {
+	if !l.Prefix.other && bytes.Contains(l.Raw, []byte("Kernel panic - not syncing")) {
 		g.panicAt = l.Off
 	}
 	if !g.disturbed {

@@ -39,6 +39,8 @@ func TestLinesThatArePassedOnGiveTheCrashesOfTheText(t *testing.T) {
 	for _, f := range corpusFiles(t) {
 		texts[f.name] = f.log
 	}
+	texts["a kernel that starts over"] = []byte("[    1.0] usb 1-1: hello\n[    1.1] usb 1-1: hello\nDecompressing Linux...\nBooting the kernel.\n[    0.0] Linux\n")
+	texts["a kernel that was told to start over"] = []byte("[    1.0] usb 1-1: hello\n[    1.1] reboot: Restarting system\nBooting the kernel.\n[    0.0] Linux\n")
 	crashes := 0
 	for name, text := range texts {
 		text = append(bytes.Repeat([]byte("a plain line\r\n"), 20), text...)

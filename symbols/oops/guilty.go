@@ -34,7 +34,7 @@ const lost = "corrupted"
 // Shape: damaged is set if foreign text was found on the way; what comes
 // behind it is not looked at.
 func (rt route) walk(lines []entry, skip *skipList) (funcs []string, damaged bool) {
-	w := walker{lines: lines, skip: skip}
+	w := walker{lines: lines, head: &lines[0], skip: skip}
 	for len(rt) > 0 && !w.damaged {
 		if rt[0].isStack() {
 			rt = w.readStack(rt)
@@ -49,6 +49,7 @@ func (rt route) walk(lines []entry, skip *skipList) (funcs []string, damaged boo
 // walker is the state of a walk along a route.
 type walker struct {
 	lines   []entry // not yet passed
+	head    *entry  // of the report, which says what it says
 	skip    *skipList
 	funcs   []string
 	damaged bool
@@ -60,7 +61,7 @@ func (w *walker) next() (*entry, bool) {
 		return nil, false
 	}
 	e := &w.lines[0]
-	if isInjected(e) {
+	if e != w.head && isInjected(e) {
 		w.damaged = true
 		return nil, false
 	}

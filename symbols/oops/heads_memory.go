@@ -64,6 +64,13 @@ func dieForms(name string) []form {
 	}}
 }
 
+// rareForms are those whose names are words of other lines too.
+func rareForms(name string) []form {
+	f := dieForms(name)
+	f[0].match = pattern(name + ": {hex} [#{num}]")
+	return f
+}
+
 // divideForms is the name of the same exception in kernels around 5.9.
 var divideForms = []form{{
 	sample: "divide_error: 0000 [#1] PREEMPT SMP KASAN",
@@ -144,6 +151,15 @@ var internalForms = []form{
 		sample: "Internal error: ",
 		match:  "Internal error:",
 		title:  "Internal error", class: Die, bare: true, broken: "head line is cut", joins: true,
+	},
+}
+
+// riscvForms are the exceptions that riscv has words for.
+var riscvForms = []form{
+	{
+		sample: "Oops - illegal instruction [#1]",
+		match:  "Oops - {text} [#{num}]",
+		title:  "{text} in {frame}", class: Die, route: faultRoute, joins: true,
 	},
 }
 

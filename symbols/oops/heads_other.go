@@ -19,6 +19,11 @@ var panicForms = []form{
 		title:  "kernel stack overflow in {frame}", alts: stackOverflow, class: Panic, route: traceRoute, skip: []string{"bad_stack"}, pick: pickStall,
 	},
 	{
+		sample: "Kernel panic - not syncing: Kernel stack overflow",
+		match:  "Kernel panic - not syncing: Kernel stack overflow",
+		title:  "kernel stack overflow in {frame}", alts: stackOverflow, class: Panic, route: faultRoute, other: traceRoute, pick: pickStall,
+	},
+	{
 		sample: "Kernel panic - not syncing: corrupted stack end detected inside scheduler",
 		match:  "Kernel panic - not syncing: corrupted stack end detected inside scheduler",
 		title:  "kernel panic: corrupted stack end in {frame}", alts: stackOverflow, class: Panic, route: traceRoute, pick: pickStall,
@@ -92,11 +97,18 @@ var vfsForms = []form{
 	},
 }
 
-var oomForms = []form{{
-	sample: "sh invoked oom-killer: gfp_mask=0xdc0(GFP_KERNEL|__GFP_ZERO), order=0, oom_score_adj=0",
-	match:  "invoked oom-killer:",
-	title:  "out of memory", class: OOM, minor: true,
-}}
+var oomForms = []form{
+	{
+		sample: "sh invoked oom-killer: gfp_mask=0xdc0(GFP_KERNEL|__GFP_ZERO), order=0, oom_score_adj=0",
+		match:  "invoked oom-killer:",
+		title:  "out of memory", class: OOM, minor: true,
+	},
+	{
+		sample: "sh: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null),cpuset=/,mems_allowed=0",
+		match:  ": page allocation failure: order:",
+		title:  "page allocation failure in {frame}", class: OOM, route: traceRoute, minor: true,
+	},
+}
 
 var hardLockupForms = []form{{
 	sample: "NMI watchdog: Watchdog detected hard LOCKUP on cpu 1",

@@ -115,6 +115,11 @@ var ubsanForms = []form{
 		title:  "UBSAN: {kind} in {frame}", class: UBSAN, route: traceRoute,
 	},
 	{
+		sample: "UBSAN: array index out of bounds at c_oob+0x12/0x34 [crashme]",
+		match:  "UBSAN: {text} at {func}",
+		title:  "UBSAN: {text} in {frame}", class: UBSAN, route: route{"UBSAN: {text} at {func}"},
+	},
+	{
 		sample: "UBSAN: ",
 		match:  "UBSAN: {text}",
 		title:  "UBSAN: {text}", class: UBSAN, broken: "head line is cut",

@@ -97,6 +97,11 @@ var warnForms = []form{
 		title:  "WARNING in {frame}", class: WARN, route: warnRoute, other: traceRoute,
 	},
 	{
+		sample: "WARNING: at net/core/dev.c:12 f+0x1/0x2()",
+		match:  "WARNING: at *:{num} {func}",
+		title:  "WARNING in {frame}", class: WARN, route: warnRoute, other: traceRoute,
+	},
+	{
 		sample: "WARNING: CPU: 3 PID: 1975 at fs/locks.c:241",
 		match:  "WARNING: CPU: * at *:{num}",
 		title:  "WARNING in {frame}", class: WARN, route: warnRoute, other: traceRoute,

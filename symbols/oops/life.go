@@ -1,6 +1,9 @@
 package oops
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // life is whether a kernel runs, as far as its lines tell.
 type life struct {
@@ -17,7 +20,28 @@ func (k *life) follow(l *Line, f *form) {
 		k.stopping = true
 	case f != nil && f.running, strings.HasPrefix(l.Text, "Linux version "):
 		*k = life{}
-	case l.Prefix.stamped() && l.Prefix.Time != "":
+	case isOfRunning(l):
 		k.spoken = true
 	}
+}
+
+// skim follows lines in which none of the words is that end a life.
+func (k *life) skim(text []byte) {
+	for !k.spoken && len(text) > 0 {
+		end := bytes.IndexByte(text, '\n') + 1
+		if end == 0 {
+			end = len(text)
+		}
+		// Only what may be a time stamp or a prompt is worth a closer look.
+		if bytes.ContainsAny(text[:min(end, maxPrefix)], "[;:") {
+			l := newLine(0, text[:end])
+			k.spoken = isOfRunning(&l)
+		}
+		text = text[end:]
+	}
+}
+
+// isOfRunning says whether only a kernel that runs lets such a line come.
+func isOfRunning(l *Line) bool {
+	return l.Prefix.stamped() && l.Prefix.Time != "" || strings.HasSuffix(l.Text, "executing program") || strings.HasSuffix(l.Text, " login: ")
 }

@@ -10,6 +10,9 @@ var noise = []string{
 	"fatal error: unexpected signal during runtime execution",
 	"signal SIGBUS: bus error",
 	"SYZFAIL: SIGBUS",
+	"panic: failed to start executor binary",
+	"panic: failed to create temp dir",
+	"panic: executor failed: pthread_create failed",
 	"INIT: PANIC: segmentation violation!",
 	"*** stack smashing detected ***: terminated",
 }

@@ -10,7 +10,8 @@ func TestNoiseIsWhatTheTestSystemDiesOf(t *testing.T) {
 		"Out of memory: Killed process 8317 (syz-executor.0) total-vm:1062192kB":  false,
 		"Killed process 8317 (sh) total-vm:1kB\nsshd (syz-fuzzer) is still there": false,
 		"fatal error: runtime: out of memory":                                     true,
-		"BUG: foo":                                                                false,
+		"panic: executor failed: pthread_create failed":                           true,
+		"BUG: foo": false,
 	} {
 		if have := isNoise([]byte(line)); have != want {
 			t.Errorf("%q: have %v, want %v", line, have, want)

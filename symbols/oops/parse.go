@@ -12,15 +12,14 @@ import (
 // Shape: text is a serial log, dmesg output or records of the log buffer, whole or in part.
 func Parse(text []byte) []Oops {
 	var all []Oops
-	for o := range Crashes(bytes.NewReader(text)) {
-		all = append(all, o)
+	g := NewGatherer()
+	for l := range Lines(bytes.NewReader(text)) { // a reader of bytes has no errors
+		all = append(all, g.Line(l)...)
 	}
+	all = append(all, g.Flush()...)
 	slices.SortStableFunc(all, func(a, b Oops) int { return a.Start - b.Start })
-	panics := lastPanic(text)
-	noise := isNoise(text)
 	for i := range all {
-		all[i].Panicked = panics >= all[i].Start
-		all[i].Suppressed = noise
+		g.Judge(&all[i])
 	}
 	return all
 }
@@ -65,8 +64,7 @@ func (s *segment) oops() Oops {
 	if s.own > 0 {
 		own = own[:s.own]
 	}
-	o := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Start: s.start, End: s.end}
-	o.describe(s.head, own)
+	o, doubtful := s.described(own)
 	if s.own == 0 && endsInStack(own) {
 		o.corrupt("the end is missing")
 	}
@@ -82,8 +80,32 @@ func (s *segment) oops() Oops {
 		b.WriteByte('\n')
 	}
 	o.Report = b.Bytes()
-	o.ReportText = s.reportText()
+	o.ReportText = s.reportText(doubtful)
 	return o
+}
+
+// described words what the report is about. Of some all frames are marked '?'. In a
+// log with caller ids, where nothing of others is between them, these show that the
+// report is whole; the function it is named after must be known without them.
+func (s *segment) described(own []entry) (o Oops, doubtful bool) {
+	blank := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Start: s.start, End: s.end}
+	o = blank
+	o.describe(s.head, own)
+	if s.caller == "" || o.CorruptedReason != noFrames {
+		return o, false
+	}
+	o = blank
+	o.describe(s.head, trusted(own))
+	return o, true
+}
+
+// trusted gives the lines with no frame in doubt.
+func trusted(lines []entry) []entry {
+	lines = slices.Clone(lines)
+	for i := range lines {
+		lines[i].frame.Reliable = true
+	}
+	return lines
 }
 
 // chooseMain takes the first call trace as the stack of the crash, else the
@@ -133,11 +155,6 @@ func executorOf(comm string) *Executor {
 		return nil
 	}
 	return &Executor{Proc: atoi(f[1]), ID: atoi(f[2])}
-}
-
-// lastPanic gives the offset of the last panic line, -1 if there is none.
-func lastPanic(text []byte) int {
-	return bytes.LastIndex(text, []byte("Kernel panic - not syncing"))
 }
 
 // isNoise says whether the test system itself broke down, which makes what the

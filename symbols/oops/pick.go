@@ -17,34 +17,26 @@ func pickFirst(funcs []string) []string {
 	return syscallNames(funcs[0])
 }
 
+// callLayers are what the entry functions of a system call have in front of its
+// name, in the order in which they come off: that of the argument checks before
+// that of the entry. The layer of the architecture is the last, so it only comes
+// off alone.
+var callLayers = []struct{ prefix, rest string }{
+	{"__se_sys_", "sys_"}, {"__do_sys_", "sys_"},
+	{"sys_", ""}, {"ksys_", ""}, {"SYSC_", ""}, {"SyS_", ""}, {"compat_SYSC_", ""}, {"compat_SyS_", ""},
+	{"__x64_sys_", "sys_"}, {"__ia32_sys_", "sys_"}, {"__arm64_sys_", "sys_"}, {"__riscv_sys_", "sys_"},
+}
+
 // syscallNames gives the shorter names of a system call's entry function, the
 // shortest first: builds differ in which of them survives inlining.
 func syscallNames(name string) []string {
 	names := []string{name}
-	for range 4 {
-		short, ok := shorter(names[0])
-		if !ok {
-			break
+	for _, l := range callLayers {
+		if call, ok := strings.CutPrefix(names[0], l.prefix); ok && call != "" {
+			names = append([]string{l.rest + call}, names...)
 		}
-		names = append([]string{short}, names...)
 	}
 	return names
-}
-
-// shorter takes one layer off the name of a system call: the layer of the
-// argument checks first, then the one of the entry.
-func shorter(name string) (string, bool) {
-	for _, p := range []string{"__se_sys_", "__do_sys_"} {
-		if rest, ok := strings.CutPrefix(name, p); ok {
-			return "sys_" + rest, true
-		}
-	}
-	for _, p := range []string{"sys_", "ksys_", "SYSC_", "SyS_", "compat_SYSC_", "compat_SyS_"} {
-		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {
-			return rest, true
-		}
-	}
-	return "", false
 }
 
 // anchors are functions that dispatch to many others. A stall is sampled
@@ -53,10 +45,10 @@ var anchors = []string{
 	"process_one_work", "do_syscall_", "do_fast_syscall_", "do_int80", "sysenter_dispatch", "tracesys_phase2", "el0_svc", "invoke_syscall", "ret_fast_syscall",
 	"entry_SYSCALL", "system_call_fast", "int_ret_from_sys_call", "x64_sys_call", "ia32_sys_call", "syscall_handler", "do_trap_ecall",
 	"netif_receive_skb", "do_softirq", "handle_softirqs", "call_timer_fn", "_run_timers", "run_timer_softirq", "hrtimer_run", "run_ksoftirqd", "smpboot_thread_fn",
-	"^handle_irq", "^do_IRQ", "^call_on_stack", "^kthread$", "^kernel_thread", "^ret_from_fork", "^do_idle$", "^cpu_startup_entry$", "^start_secondary", "^rest_init$", "^start_kernel$", "^loop_kthread", "^task_work_run",
-	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "^ksys_ioctl", "_sys_ioctl$", "^sys_ioctl$", "^compat_sys_ioctl", "SyS_ioctl", "SYSC_ioctl", "compat_ioctl", "^compat_blkdev_ioctl", "^blkdev_driver_ioctl", "^compat_blkdev_driver_ioctl", "^blkdev_ioctl", "^block_ioctl", "^sock_ioctl", "^mmap_region", "^__mmap_region", "^vfs_iter_", "^iter_file_splice_write", "^vfs_read", "^vfs_write", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
+	"^handle_irq", "^do_IRQ", "^call_on_stack", "^kthread$", "^kthread_worker_fn", "^kernel_thread", "^ret_from_fork", "^do_idle$", "^cpu_startup_entry$", "^start_secondary", "^rest_init$", "^start_kernel$", "^loop_kthread", "^task_work_run",
+	"^do_ioctl", "^vfs_ioctl", "^do_vfs_ioctl", "^ksys_ioctl", "_sys_ioctl$", "^sys_ioctl$", "^compat_sys_ioctl", "SyS_ioctl", "SYSC_ioctl", "compat_ioctl", "^compat_blkdev_ioctl", "^blkdev_driver_ioctl", "^compat_blkdev_driver_ioctl", "^blkdev_ioctl", "^block_ioctl", "^sock_ioctl", "^mmap_region", "^__mmap_region", "^vfs_iter_", "^iter_file_splice_write", "^vfs_read", "^vfs_write", "^ksys_read$", "^ksys_write$", "^kernel_read$", "^kernel_write$", "^__kernel_write", "^do_dentry_open", "^vfs_open", "^sock_mmap", "^ksys_mmap_pgoff", "^__vfs_read", "^__vfs_write", "^new_sync_", "^do_iter_", "^do_loop_read", "^do_loop_write", "^do_readv_writev",
 	"^sock_sendmsg", "^__sock_sendmsg", "^sock_recvmsg", "^sock_do_ioctl", "^call_read_iter", "^call_write_iter", "^netlink_unicast", "smp_call_function",
-	"^rtnetlink_rcv_msg", "^genl_", "^nfnetlink_rcv", "^netlink_dump", "^__sys_bind", "^__sys_connect", "^__sys_setsockopt", "^__sys_getsockopt", "^do_sock_setsockopt", "^__fput",
+	"^rtnetlink_rcv_msg", "^genl_", "^nfnetlink_rcv", "^netlink_dump", "^__sys_bind", "^__sys_connect", "^sys_connect", "^SYSC_connect", "^SyS_connect", "^sys_socketpair", "^__sys_socketpair", "^__sys_listen", "^kernel_listen", "^__sys_accept", "^kernel_accept", "^kernel_setsockopt", "^sock_common_setsockopt", "^sk_common_release", "^sock_release", "^__sock_release", "^__sys_setsockopt", "^__sys_getsockopt", "^do_sock_setsockopt", "^__fput",
 }
 
 // pickStall names a stall after the function that the first dispatcher called.
@@ -71,22 +63,11 @@ func pickStall(funcs []string) []string {
 			return unique([]string{"smp_call_function", f})
 		}
 		if isAnchor(f) {
-			return stallNames(prev)
+			return syscallNames(prev)
 		}
 		prev = f
 	}
 	return nil
-}
-
-// stallNames keeps the prefix of the architecture apart from the system call:
-// stalls are filed under sys_x as well as under __x64_sys_x.
-func stallNames(name string) []string {
-	for _, p := range []string{"__x64_", "__ia32_", "__arm64_"} {
-		if rest, ok := strings.CutPrefix(name, p); ok {
-			return []string{rest, name}
-		}
-	}
-	return syscallNames(name)
 }
 
 func isAnchor(f string) bool {
@@ -107,18 +88,16 @@ var waiters = []string{"sched", "_lock", "_slowlock", "down", "rwsem", "completi
 func pickHung(funcs []string) []string {
 	for _, f := range funcs {
 		switch {
-		case strings.HasPrefix(f, "synchronize_"), strings.HasPrefix(f, "__synchronize_"):
-			if strings.Contains(f, "rcu") || f == "synchronize_net" {
-				return unique([]string{"synchronize_rcu", f})
-			}
-		case f == "rtnl_lock", f == "rtnl_lock_killable":
-			return unique([]string{"rtnl_lock", f})
+		case strings.Contains(f, "rtnl_lock"):
+			return []string{f}
+		case slices.ContainsFunc([]string{"synchronize_rcu", "synchronize_srcu", "synchronize_net", "synchronize_sched"}, func(s string) bool { return strings.Contains(f, s) }):
+			return unique([]string{"synchronize_rcu", f})
 		}
 	}
 	skip := skipList{extra: waiters}
 	for _, f := range funcs {
 		if !skip.has(f) {
-			return []string{f}
+			return syscallNames(f)
 		}
 	}
 	return nil

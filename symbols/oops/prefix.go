@@ -10,6 +10,7 @@ type Prefix struct {
 
 	kernel bool // the kernel or a reader of its log put it there, not a tool that passes everything on
 	tool   bool // Time is that of a tool
+	other  bool // another program than the kernel says it, as syslog tells
 }
 
 // stamped says whether the line is known to be the kernel's.
@@ -33,6 +34,7 @@ func SplitPrefix(s string) (Prefix, string) {
 		}
 		s = rest
 	}
+	p.other = p.isOfProgram(s)
 	return p, s
 }
 

@@ -63,26 +63,67 @@ func (p *Prefix) takeSyslog(s string) (string, bool) {
 		return s, false
 	}
 	w := strings.Fields(s[:at])
-	ok := false
 	switch len(w) {
 	case 0:
-		ok = true
 	case 1:
-		ok = p.Time != "" || isISO(w[0])
-	case 2:
-		ok = isISO(w[0]) || isStamp(w[0])
-	case 3:
-		ok = isISO(w[0] + " " + w[1])
-	case 4:
-		ok = len(w[0]) == 3 && allDigits(w[1]) && isClock(w[2])
-	case 5:
-		ok = len(w[0]) == 3 && (allDigits(w[1]) && isClock(w[2]) && strings.Contains(w[4], ".") || isISO(w[1]+" "+w[2]))
-	}
-	if !ok {
-		return s, false
+		if p.Time == "" && !isISO(w[0]) {
+			return s, false
+		}
+	default:
+		if !isSyslogFront(w) {
+			return s, false
+		}
 	}
 	p.kernel = true
 	return s[at+len("kernel: "):], true
+}
+
+// isSyslogFront recognizes time and host, and what may be between host and program.
+func isSyslogFront(w []string) bool {
+	switch len(w) {
+	case 2:
+		return isISO(w[0]) || isStamp(w[0])
+	case 3:
+		return isISO(w[0] + " " + w[1])
+	case 4:
+		return len(w[0]) == 3 && allDigits(w[1]) && isClock(w[2])
+	case 5:
+		return len(w[0]) == 3 && (allDigits(w[1]) && isClock(w[2]) && strings.Contains(w[4], ".") || isISO(w[1]+" "+w[2]))
+	}
+	return false
+}
+
+// isOfProgram says whether the reader of a log names a program other than the
+// kernel in front of a line: what that says is no report of the kernel.
+//
+//	Nov 22 20:30:34 host sh[77]: BUG: x
+//	11-22 20:30:34.123  1234  1234 W MyApp   : BUG: x
+//	[   12.345678] host sh[77]: BUG: x
+func (p *Prefix) isOfProgram(s string) bool {
+	switch {
+	case p.Time != "": // of the tool that reads the log, so a host comes next
+		_, rest, _ := strings.Cut(s[:min(len(s), maxPrefix)], " ")
+		name, rest := span(rest, isProgram)
+		return name != "" && isPID(rest)
+	case p.kernel || len(s) < 20:
+		return false
+	case s[2] == '-' && s[5] == ' ':
+		return isClock(s[6:18])
+	case s[3] != ' ' && s[4] != '-' && s[10] != '.':
+		return false
+	}
+	front, _, ok := strings.Cut(s[:min(len(s), maxPrefix)], ": ")
+	w := strings.Fields(front)
+	return ok && len(w) > 2 && isSyslogFront(w[:len(w)-1])
+}
+
+func isProgram(c byte) bool { return isSymbol(c) || c == '-' || c == '/' || c == '@' }
+
+// isPID takes "[77]: ".
+func isPID(s string) bool {
+	t, ok := strings.CutPrefix(s, "[")
+	pid, rest := span(t, isDigit)
+	return ok && pid != "" && strings.HasPrefix(rest, "]: ")
 }
 
 // takeLogcat takes the kernel's lines in the log of Android.

@@ -8,6 +8,7 @@ import "strings"
 // Sample: RIP: 0033:0x7f56a8c90369
 // Sample: pc : mark_lock+0x4/0x1b4
 // Sample: PC is at __sanitizer_cov_trace_pc+0x4c/0x78
+// Sample: NIP [c0000000003b8d1c] f+0x5c/0x120
 // Sample: epc : f+0x12/0x34 ra : g+0x2/0x4
 func parseIP(text string) (f Frame, user, ok bool) {
 	s, segment, ok := cutIP(text)
@@ -32,10 +33,13 @@ func parseIP(text string) (f Frame, user, ok bool) {
 
 func cutIP(text string) (rest, segment string, ok bool) {
 	s := skipBlanks(text)
-	for _, name := range []string{"RIP:", "IP:", "EIP:", "NIP:", "pc :", "PC is at", "epc :", "psw :"} {
+	for _, name := range []string{"RIP:", "IP:", "EIP:", "NIP:", "NIP [", "pc :", "PC is at", "epc :", "psw :"} {
 		rest, ok = strings.CutPrefix(s, name)
 		if !ok {
 			continue
+		}
+		if name == "NIP [" {
+			rest = "[" + rest
 		}
 		rest = skipBlanks(rest)
 		if seg, after := span(rest, isHex); len(seg) == 4 && strings.HasPrefix(after, ":") && seg != "" {

@@ -15,8 +15,9 @@ const maxBefore = 5
 const wholeAt = 40
 
 // reportText gives the report as the public dashboard shows it: the last lines
-// of the same context before it, then its own without the frames marked '?'.
-func (s *segment) reportText() []byte {
+// of the same context before it, then its own without the frames marked '?', unless
+// there are no others.
+func (s *segment) reportText(doubtful bool) []byte {
 	var b bytes.Buffer
 	for _, text := range s.before {
 		b.WriteString(text)
@@ -27,7 +28,7 @@ func (s *segment) reportText() []byte {
 		if i >= wholeAt && (strings.Contains(e.text, "Kernel panic - not syncing") || strings.Contains(e.text, "WARNING:")) {
 			break
 		}
-		if e.isDoubtful() || strings.Contains(e.text, "Disabling lock debugging due to kernel taint") {
+		if !doubtful && e.isDoubtful() || strings.Contains(e.text, "Disabling lock debugging due to kernel taint") {
 			continue
 		}
 		b.WriteString(e.text)
@@ -58,6 +59,19 @@ func (r *recent) add(raw []byte) {
 		r.buf = append(r.buf[:0], r.buf[max(0, len(r.buf)-keepRecent):]...)
 	}
 	r.buf = append(r.buf, raw[max(0, len(raw)-keepRecent):]...)
+}
+
+// sinceKernel gives how many bytes ago the last line began that shows that a
+// kernel ran; 0 if there is none.
+func (r *recent) sinceKernel() int {
+	for rest := r.buf; len(rest) > 0; {
+		at := bytes.LastIndexByte(rest[:len(rest)-1], '\n') + 1
+		if l := newLine(0, rest[at:]); isOfRunning(&l) {
+			return len(r.buf) - at
+		}
+		rest = rest[:at]
+	}
+	return 0
 }
 
 // before gives the texts of the last lines of the context that head is in.

@@ -88,11 +88,7 @@ func (g *segmenter) endDump() {
 // next takes the next line in the order of the kernel. A head closes the report
 // of its caller and opens one, unless it only goes on about what is open already.
 func (g *segmenter) next(l Line) {
-	h, f := matchHead(l.Text)
-	if h != nil && f.running && !g.life.runs() {
-		h = nil
-	}
-	g.life.follow(&l, f)
+	h, f := g.head(&l)
 	var series []*segment
 	for _, s := range g.open {
 		if h != nil && s.caller == l.Prefix.Caller {
@@ -124,6 +120,19 @@ func (g *segmenter) next(l Line) {
 	}
 }
 
+// head finds the head in a line of the kernel.
+func (g *segmenter) head(l *Line) (*head, *form) {
+	if l.Prefix.other {
+		return nil, nil
+	}
+	h, f := matchHead(l.Text)
+	if h != nil && f.running && !g.life.runs() {
+		h = nil
+	}
+	g.life.follow(l, f)
+	return h, f
+}
+
 // start opens a report at its head line.
 func (g *segmenter) start(l *Line, s *segment) {
 	if len(g.open) == maxOpen {
@@ -131,6 +140,9 @@ func (g *segmenter) start(l *Line, s *segment) {
 	}
 	s.caller, s.time, s.stamped = l.Prefix.Caller, l.Prefix.Time, l.Prefix.stamped()
 	s.start, s.before = l.Off, g.recent.before(l)
+	if s.form.running { // found again from its start only with the kernel that ran
+		s.start = max(0, s.start-g.recent.sinceKernel())
+	}
 	s.add(l, g.lines)
 	g.open = append(g.open, s)
 }
@@ -167,7 +179,7 @@ func (s *segment) wants(l *Line) bool {
 // add takes a line, the at-th of the stream.
 func (s *segment) add(l *Line, at int) {
 	e := readLine(l.Text)
-	if s.stamped && !l.Prefix.stamped() && (e.kind == otherLine || e.kind == blankLine) {
+	if l.Prefix.other || s.stamped && !l.Prefix.stamped() && (e.kind == otherLine || e.kind == blankLine) {
 		s.idle++
 		return // what programs write to the same console
 	}
@@ -196,6 +208,8 @@ func (s *segment) add(l *Line, at int) {
 func (s *segment) continues(f *form, text string) bool {
 	first := s.form
 	switch {
+	case first.minor:
+		return false
 	case f.class == Panic && !s.traced && !first.bare:
 		return true
 	case f.class == Panic && isConsequence(text):
@@ -206,7 +220,7 @@ func (s *segment) continues(f *form, text string) bool {
 	case f.class == WARN && first.warned:
 		return !s.traced
 	case f.joins:
-		return !s.stacked && !first.bare && (first.class == Die || first.class == BUG || first.class == Lockdep || s.caller != "")
+		return !s.stacked && !first.bare && (first.class == Die || first.class == BUG || first.class == UBSAN || first.class == Lockdep || s.caller != "")
 	}
 	return false
 }

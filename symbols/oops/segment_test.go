@@ -27,6 +27,10 @@ func TestSegmenterTellsConsequencesFromNews(t *testing.T) {
 		{"a kernel that starts is none", "Booting the kernel.\n[    0.0] Linux\n", ""},
 		{"a kernel that was told to start over is none", "[    1.0] reboot: Restarting system\nBooting the kernel.\n", ""},
 		{"a kernel that starts over because it panicked is none", "[    1.0] Kernel panic - not syncing: harm\n[    1.0] Rebooting in 5 seconds..\nBooting the kernel.\n", "kernel panic: harm"},
+		{"a kernel starts over while programs run", "12:01:02 executing program\nBooting the kernel.\n", "unexpected kernel reboot"},
+		{"being out of memory is none, the panic for it is", "[    1.0] sh invoked oom-killer: gfp_mask=0xdc0\n[    1.1] Call Trace:\n[    1.2]  f+0x1/0x2\n[    1.3] Kernel panic - not syncing: System is deadlocked on memory\n[    1.4] Call Trace:\n[    1.5]  out_of_memory+0x1/0x2\n", "out of memory|kernel panic: System is deadlocked on memory"},
+		{"a failed allocation hides no fault", "[    1.0] sh: page allocation failure: order:4, mode:0xcc0\n[    1.0] CPU: 0 PID: 7 Comm: sh Not tainted 6.12.1 #1\n[    1.1] Call Trace:\n[    1.2]  warn_alloc+0x1/0x2\n[    1.2]  f+0x1/0x2\n[    1.3] divide error: 0000 [#1] SMP\n[    1.4] RIP: 0010:g+0x1/0x2\n[    1.4] Call Trace:\n[    1.5]  h+0x1/0x2\n", "page allocation failure in f|divide error in g"},
+		{"what programs say in a journal is none", "Nov 22 20:30:34 host sh[77]: BUG: x\nNov 22 20:30:34 host dockerd[5]: WARNING: x\nNov 22 20:30:34 host sh: Kernel panic - not syncing: x\n", ""},
 		{"a fault of the same task before the stack of its warning", "[    1.0][    T1] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n[    1.1][    T1] general protection fault: 0000 [#1]\n[    1.2][    T1] RIP: 0010:f+0x1/0x2\n[    1.3][    T1] Call Trace:\n[    1.4][    T1]  g+0x1/0x2\n", "WARNING in f"},
 		{"a fault after a warning is news", warn + "general protection fault: 0000 [#1]\nRIP: 0010:h+0x1/0x2\nCall Trace:\n g+0x1/0x2\n", "WARNING in f|general protection fault in h"},
 	} {
@@ -71,5 +75,26 @@ func TestParsingFromStartFindsTheCrashAndFromItsEndDoesNot(t *testing.T) {
 				t.Errorf("%s: %q is found again from its end", path, o.Title)
 			}
 		}
+	}
+}
+
+// A console repeats nothing of what came before the kernel started over, so what
+// shows that one ran is part of the crash.
+func TestAKernelThatStartedOverIsFoundFromTheLastWordsOfTheOneBefore(t *testing.T) {
+	log := chatter + chatter + "Decompressing Linux...\nBooting the kernel.\n[    0.0] Linux\n"
+	all := Parse([]byte(log))
+	if len(all) != 1 || all[0].Start != len(chatter) || titles(log[all[0].Start:]) != all[0].Title || titles(log[all[0].End:]) != "" {
+		t.Errorf("have %+v, want one that starts at %d", all, len(chatter))
+	}
+}
+
+func TestFramesInDoubtShowThatAReportIsWhole(t *testing.T) {
+	log := "[    1.0][    T7] BUG: KASAN: slab-use-after-free in foo+0x1/0x2\n[    1.1][    T7] Read of size 8 at addr ffff888100000000 by task sh/7\n[    1.2][    T7] Call Trace:\n[    1.3][    T7]  ? foo+0x1/0x2\n[    1.4][    T7]  ? bar+0x1/0x2\n"
+	o := Parse([]byte(log))[0]
+	if o.Corrupted || o.Title != "KASAN: slab-use-after-free Read in foo" || !strings.Contains(string(o.ReportText), "? bar") || o.Frames[0].Reliable {
+		t.Errorf("have %q, corrupted %q, frames %v, want a whole report with its doubtful frames", o.Title, o.CorruptedReason, o.Frames)
+	}
+	if o := Parse([]byte(strings.ReplaceAll(log, "[    T7]", "")))[0]; !o.Corrupted {
+		t.Error("without caller ids the frames could be of anybody, and the report passes for whole")
 	}
 }

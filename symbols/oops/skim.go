@@ -7,7 +7,7 @@ import "bytes"
 type Words struct{ m *marks }
 
 // judged are the words by which lines outside of a report say something about it.
-var judged = []string{"Kernel panic - not syncing", "Kill process ", "Killed process ", "lowmemorykiller: Killing ", " Part"}
+var judged = []string{"Kernel panic - not syncing", "Kill process ", "Killed process ", "lowmemorykiller: Killing ", " Part", "reboot: ", "Linux version "}
 
 // NewWords makes the set with words of one's own.
 func NewWords(own ...string) *Words {
@@ -70,6 +70,7 @@ func (g *Gatherer) Skim(text []byte, w *Words) int {
 	if at := strayReturn(text[:n]); at >= 0 {
 		n = lineStart(text, at)
 	}
+	g.g.life.skim(text[:n])
 	g.g.recent.add(text[:n])
 	return n
 }

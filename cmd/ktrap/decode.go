@@ -59,22 +59,21 @@ func (c *decodeCmd) Run(log *slog.Logger) error {
 	if err := c.sources(o); err != nil {
 		return err
 	}
-	in := io.Reader(os.Stdin)
-	if c.Format == "json" && path == "" {
-		p := newPatientReader(os.Stdin, patience)
-		defer p.stop()
-		in = p
-	}
+	logFile := os.Stdin
 	if path == "" && term.IsTerminal(int(os.Stdin.Fd())) {
 		say(os.Stderr, "reading the log from the terminal; Ctrl-D ends it")
 	}
 	if path != "" {
-		f, err := os.Open(path)
-		if err != nil {
+		if logFile, err = os.Open(path); err != nil {
 			return err
 		}
-		defer f.Close() // read-only: nothing to lose
-		in = f
+		defer logFile.Close() // read-only: nothing to lose
+	}
+	in := io.Reader(logFile)
+	if st, err := logFile.Stat(); err != nil || !st.Mode().IsRegular() { // a console may fall silent
+		p := newPatientReader(logFile, patience)
+		defer p.stop()
+		in = p
 	}
 	if o.Layout == "" {
 		o.Layout = decode.Own

@@ -39,6 +39,7 @@ func (a *Annotator) crashOf(o *oops.Oops) *Crash {
 	c.Registers = registersOf(append(main, o.Blocks...))
 	a.fillCause(c, o)
 	a.fillSource(c)
+	a.fillLog(c, o)
 	if m := a.choice.unproven(); m != "" {
 		c.Incomplete = append(c.Incomplete, m)
 	}

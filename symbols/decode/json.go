@@ -12,9 +12,12 @@ type Crash struct {
 	Title     string     `json:"title"`
 	AltTitles []string   `json:"alt_titles"`
 	Guilty    string     `json:"guilty"`
+	File      string     `json:"guilty_file"` // that the function named by the title is in
 	Type      string     `json:"type"`
 	Class     oops.Class `json:"class"`
 	Cause     string     `json:"cause"`
+	Time      string     `json:"time"`  // RFC 3339, empty if the log has no date with a zone
+	Stamp     string     `json:"stamp"` // of the first line, as printed
 
 	Corrupted       bool   `json:"corrupted"`
 	CorruptedReason string `json:"corrupted_reason,omitempty"`
@@ -34,10 +37,12 @@ type Crash struct {
 	Modules   []Module   `json:"modules"` // of the frames
 	Threads   []Thread   `json:"threads"` // the other stacks of the report
 
-	ReportText string   `json:"report_text"`
-	Start      int      `json:"start"` // bytes of the input
-	End        int      `json:"end"`
-	Incomplete []string `json:"incomplete"`
+	ReportText  string   `json:"report_text"`
+	Log         string   `json:"log"`          // the lines of the report without prefixes
+	ConsoleTail string   `json:"console_tail"` // the last lines of the log when the report was complete
+	Start       int      `json:"start"`        // bytes of the input
+	End         int      `json:"end"`
+	Incomplete  []string `json:"incomplete"`
 }
 
 // Executor is the test program's process that caused the crash.

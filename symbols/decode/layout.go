@@ -12,7 +12,7 @@ import (
 // layout writes a line with its answers and gives the marked lines to put after it.
 func (a *Annotator) layout(l *oops.Line, list []place, answers []*answer) (post []string) {
 	for i := range list {
-		if list[i].name == "" && answers[i] == nil && !list[i].decoded {
+		if answers[i] == nil && !list[i].decoded && (list[i].name == "" || a.mayFind()) {
 			a.wait(&list[i])
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"ktrap/symbols"
 	"ktrap/symbols/addr"
@@ -50,6 +49,7 @@ type Annotator struct {
 
 	expect [][]byte // answers just written, which text decoded before has here, too
 	passed [][]byte // marked lines since the last line of the log
+	told   []string // titles that marked lines have told, of reports that may still be open
 	end    []byte   // how the last line ended
 
 	sources map[string]*symbols.Sources // by release
@@ -59,7 +59,7 @@ type Annotator struct {
 
 	fault   place   // last instruction pointer
 	atTrace bool    // the next frame is the first of a trace
-	later   []place // bare addresses before the slide was known
+	later   []place // bare addresses before the slide was known, names before the kernel was
 	marked  bool    // it was said that the answers are not proven
 	crashes int
 
@@ -98,6 +98,9 @@ var ErrRefused = fmt.Errorf("vmlinux is not that of the log")
 // Run passes everything on. What is there is written before more is waited for.
 // Errors: of reading and writing; wraps ErrRefused, after everything was passed on.
 func (a *Annotator) Run(r io.Reader) error {
+	if i, ok := r.(Idler); ok && a.each == nil {
+		i.OnIdle(a.quiet)
+	}
 	in := &skimmer{a: a, r: r}
 	for l, err := range oops.Lines(in) {
 		if err != nil {
@@ -135,9 +138,7 @@ func (a *Annotator) line(l *oops.Line) {
 	}
 	if bytes.HasPrefix(l.Raw, []byte(Mark)) {
 		a.write(l.Raw)
-		if len(a.passed) < maxPassed {
-			a.passed = append(a.passed, bytes.Clone(l.Raw))
-		}
+		a.remember(l.Raw)
 		return
 	}
 	for _, o := range a.crash.Line(*l) {
@@ -176,9 +177,6 @@ func isPiece(raw []byte) bool { return raw[len(raw)-1] != '\n' && len(raw) >= lo
 // longLine is more than any line that the kernel prints.
 const longLine = 32 << 10
 
-// maxPassed bounds the marked lines that are remembered.
-const maxPassed = 4096
-
 // mayMatter is true for every line that could need an answer or tell something
 // about the kernel, and false for nearly all others.
 func mayMatter(raw []byte) bool {
@@ -189,6 +187,7 @@ func mayMatter(raw []byte) bool {
 
 // read looks for what a line says and writes it with its answers.
 func (a *Annotator) read(l *oops.Line, list []place) {
+	before := a.choice.kernel
 	if id, ok := identify(l.Raw); ok {
 		if id.banner != "" {
 			a.choice.reboot(l.Off)
@@ -209,7 +208,7 @@ func (a *Annotator) read(l *oops.Line, list []place) {
 	}
 	slid := a.learnSlide(l.Raw, list)
 	post := a.layout(l, list, answers)
-	if slid {
+	if slid || before == nil && a.choice.kernel != nil {
 		post = append(post, a.lookBack()...)
 	}
 	a.add(post)
@@ -224,6 +223,9 @@ func (a *Annotator) newKernel(id *identity) {
 		a.later, a.fault, a.atTrace = nil, place{}, false
 	}
 	a.choice.see(*id)
+	if a.choice.kernel == nil { // names of this kernel are not those of the next
+		a.later = slices.DeleteFunc(a.later, func(p place) bool { return p.name != "" })
+	}
 }
 
 func isTraceStart(raw []byte) bool {
@@ -271,32 +273,6 @@ func (a *Annotator) learnSlide(raw []byte, list []place) bool {
 	return false
 }
 
-// maxLater bounds the bare addresses that wait for the slide.
-const maxLater = 1024
-
-// wait keeps a bare address until the slide is known.
-func (a *Annotator) wait(p *place) {
-	if len(a.later) < maxLater && !slices.Contains(a.later, *p) {
-		a.later = append(a.later, *p)
-	}
-}
-
-// lookBack answers the bare addresses of the lines before: they went out when
-// nobody could know where they are.
-func (a *Annotator) lookBack() []string {
-	var post []string
-	for i := range a.later {
-		p := &a.later[i]
-		if ans := a.choice.answer(p); ans != nil && len(ans.spots) > 0 {
-			for _, t := range a.own(p, ans) {
-				post = append(post, fmt.Sprintf("%#x %s", uint64(p.addr), t))
-			}
-		}
-	}
-	a.later = nil
-	return post
-}
-
 // add writes marked lines behind a line of the log. They are expected to come
 // again where the log has been decoded before.
 func (a *Annotator) add(post []string) {
@@ -310,27 +286,6 @@ func (a *Annotator) add(post []string) {
 	a.endLine()
 	for _, t := range post {
 		a.expect = append(a.expect, a.writeMarked(t))
-	}
-}
-
-// insert writes marked lines before the line that is about to come, unless a block
-// that begins so has just passed: what it says may be of other symbol files.
-func (a *Annotator) insert(block []string) {
-	if len(block) == 0 {
-		return
-	}
-	key, _, _ := strings.Cut(block[0], ": ")
-	if key == keyCrash {
-		key = block[0]
-	}
-	for _, p := range a.passed {
-		if bytes.HasPrefix(p, []byte(Mark+key)) {
-			return
-		}
-	}
-	a.endLine()
-	for _, t := range block {
-		a.writeMarked(t)
 	}
 }
 
@@ -355,6 +310,12 @@ func (a *Annotator) ended(o *oops.Oops, at *cause.Place, put func([]string)) {
 		put(a.explain(o, at))
 		put(summary(o))
 	}
+}
+
+// quiet tells of the crashes so far, because the console has gone quiet.
+func (a *Annotator) quiet() error {
+	a.finish()
+	return a.out.Flush()
 }
 
 // finish ends the reports that are open.

@@ -41,6 +41,9 @@ func (g *Gatherer) Partial(caller string) (Oops, bool) {
 	return Oops{}, false
 }
 
+// Tail gives the last lines given, unchanged: as a rule some KiB.
+func (g *Gatherer) Tail() []byte { return g.g.recent.buf }
+
 // Flush ends every report that is open and gives it.
 func (g *Gatherer) Flush() []Oops {
 	g.g.flush()

@@ -25,6 +25,7 @@ type Oops struct {
 	Executor *Executor // nil if the crashing task was no test process
 
 	Head       string // the line that opened the crash, prefix off
+	Time       string // its time as printed, without brackets; empty if there is none
 	Start, End int    // byte range of the crash in the text given
 	Report     []byte // the lines of the crash, prefixes and foreign lines off
 	ReportText []byte // Report as the dashboard shows it: with the lines before it, without frames marked ?

@@ -88,7 +88,7 @@ func (s *segment) oops() Oops {
 // log with caller ids, where nothing of others is between them, these show that the
 // report is whole; the function it is named after must be known without them.
 func (s *segment) described(own []entry) (o Oops, doubtful bool) {
-	blank := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Start: s.start, End: s.end}
+	blank := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Time: s.time, Start: s.start, End: s.end}
 	o = blank
 	o.describe(s.head, own)
 	if s.caller == "" || o.CorruptedReason != noFrames {

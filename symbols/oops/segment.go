@@ -50,6 +50,7 @@ type segment struct {
 	size    int        // of the text, in bytes
 	last    int        // number of the last line taken
 	title   string     // once asked for
+	nest    nest
 }
 
 // segmenter gathers reports from a stream of lines.
@@ -89,13 +90,17 @@ func (g *segmenter) endDump() {
 // of its caller and opens one, unless it only goes on about what is open already.
 func (g *segmenter) next(l Line) {
 	h, f := g.head(&l)
+	g.resume(&l)
 	var series []*segment
+	var under *segment
 	for _, s := range g.open {
 		if h != nil && s.caller == l.Prefix.Caller {
 			if s.repeats(&l) {
 				s.endOwn()
 			} else if !s.continues(f, l.Text) {
-				series = g.replace(s, f)
+				if under = g.suspend(s); under == nil {
+					series = g.replace(s, f)
+				}
 				break
 			}
 			h = nil
@@ -112,7 +117,7 @@ func (g *segmenter) next(l Line) {
 		}
 	}
 	if h != nil {
-		g.start(&l, &segment{head: h, form: f, series: series})
+		g.start(&l, &segment{head: h, form: f, series: series, nest: nest{under: under}})
 	}
 	g.recent.add(l.Raw)
 	if len(g.open) > 0 && strings.HasPrefix(l.Text, endOfPanic) {
@@ -161,6 +166,10 @@ func (g *segmenter) closeAll() {
 
 func (g *segmenter) close(s *segment) {
 	g.drop(s)
+	if under := s.nest.under; under != nil {
+		s.nest.under = nil
+		g.close(under)
+	}
 	for _, e := range s.join() {
 		g.done(e)
 	}
@@ -200,6 +209,7 @@ func (s *segment) add(l *Line, at int) {
 	if s.idle++; e.kind != otherLine && e.kind != blankLine {
 		s.idle = 0
 	}
+	s.nest.follow(&e)
 	s.entries = append(s.entries, e)
 }
 

@@ -98,3 +98,29 @@ func TestFramesInDoubtShowThatAReportIsWhole(t *testing.T) {
 		t.Error("without caller ids the frames could be of anybody, and the report passes for whole")
 	}
 }
+
+func TestAReportInTheMiddleOfAnotherIsTakenOutByTheBracketsOfItsStack(t *testing.T) {
+	const front = "[    1.0] BUG: KASAN: slab-use-after-free in memcpy+0x1/0x2\n[    1.0] Read of size 8 at addr ffff888100000000 by task sh/7\n[    1.0] Call Trace:\n[    1.0]  <TASK>\n[    1.0]  memcpy+0x1/0x2\n"
+	const inner = "[    1.1] WARNING: CPU: 1 PID: 9 at a.c:1 f+0x1/0x2\n[    1.1] RIP: 0010:f+0x1/0x2\n[    1.1] Call Trace:\n[    1.1]  <IRQ>\n[    1.1]  g+0x1/0x2\n[    1.1]  </IRQ>\n[    1.1]  <TASK>\n[    1.1]  h+0x1/0x2\n[    1.1]  </TASK>\n[    1.1] ---[ end trace 0000000000000000 ]---\n"
+	const back = "[    1.2]  foo+0x1/0x2\n[    1.2]  vfs_read+0x1/0x2\n[    1.2]  </TASK>\n"
+	const other = "[    1.3] WARNING: CPU: 1 PID: 9 at a.c:1 k+0x1/0x2\n[    1.3] RIP: 0010:k+0x1/0x2\n[    1.3] Call Trace:\n[    1.3]  g+0x1/0x2\n[    1.3]  g+0x1/0x2\n"
+	for _, c := range []struct{ name, log, want string }{
+		{"one", front + inner + back, "KASAN: slab-use-after-free Read in foo|WARNING in f"},
+		{"two", front + inner + strings.ReplaceAll(inner, "f+", "k+") + back, "KASAN: slab-use-after-free Read in foo|WARNING in f|WARNING in k"},
+		{"one in the other", front + strings.ReplaceAll(front, "1.0]", "1.4]") + inner + strings.ReplaceAll(back, "foo", "bar") + back, "KASAN: slab-use-after-free Read in foo|KASAN: slab-use-after-free Read in bar|WARNING in f"},
+		{"the outer one is cut", front + inner + chatter, "KASAN: slab-use-after-free Read in corrupted|WARNING in f"},
+		{"another behind both", front + inner + back + other, "KASAN: slab-use-after-free Read in foo|WARNING in f|WARNING in k"},
+		{"the stack was closed", front + back + inner + chatter, "KASAN: slab-use-after-free Read in foo|WARNING in f"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if have := titles(c.log); have != c.want {
+				t.Errorf("have %s, want %s", have, c.want)
+			}
+			for _, o := range Parse([]byte(c.log)) {
+				if strings.HasPrefix(o.Title, "KASAN") && strings.Contains(string(o.Report), "WARNING") {
+					t.Errorf("the outer report has lines of the inner:\n%s", o.Report)
+				}
+			}
+		})
+	}
+}

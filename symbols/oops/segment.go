@@ -218,6 +218,8 @@ func (s *segment) add(l *Line, at int) {
 func (s *segment) continues(f *form, text string) bool {
 	first := s.form
 	switch {
+	case f.class == OOM && f.route != nil && !first.minor:
+		return true // an allocation that failed on the way
 	case first.minor:
 		return false
 	case f.class == Panic && !s.traced && !first.bare:

@@ -34,7 +34,13 @@ func SplitPrefix(s string) (Prefix, string) {
 		}
 		s = rest
 	}
-	p.other = p.isOfProgram(s)
+	if p.other = p.isOfProgram(s); p.other || p.Time != "" || p.kernel {
+		return p, s
+	}
+	if at := glued(s); at > 0 {
+		rest, _ := p.takeBracket(s[at:])
+		return p, rest
+	}
 	return p, s
 }
 
@@ -71,10 +77,7 @@ func (p *Prefix) take(s string) (string, bool) {
 	if rest, ok := p.takeSyslog(s); ok {
 		return rest, true
 	}
-	if rest, ok := p.takeLogcat(s); ok {
-		return rest, true
-	}
-	return takeLogin(s)
+	return p.takeLogcat(s)
 }
 
 // takeBracket takes "[   12.345678] ", "[   12.345678][  T113] " and what dmesg
@@ -180,12 +183,32 @@ func (p *Prefix) takeMargin(s string) (string, bool) {
 	return rest, true
 }
 
-// takeLogin takes a getty prompt that the kernel's line was glued to.
-func takeLogin(s string) (string, bool) {
-	const prompt = " login: "
+// glued finds the time stamp of a kernel's line that came on the console while a
+// program had not ended its own; 0 if there is none. What begins as a report is
+// kept: it was the line of another CPU then.
+// Sample: executing program[   91.946624][  T113] BUG: x
+// Sample: debian login: [   91.946624] BUG: x
+func glued(s string) int {
 	at := strings.IndexByte(s[:min(len(s), maxPrefix)], '[')
-	if at < 0 || !strings.HasSuffix(s[:at], prompt) {
-		return s, false
+	for ; at >= 0; at = nextBracket(s, at) {
+		stamp, _, ok := strings.Cut(s[at+1:min(len(s), at+24)], "]")
+		stamp = strings.TrimLeft(stamp, " ")
+		if !ok || len(stamp) < len("0.000000") || stamp[len(stamp)-7] != '.' || !isStamp(stamp) {
+			continue
+		}
+		if h, _ := matchHead(s[:at]); h != nil || strings.Contains(s[:at], "+0x") {
+			return 0
+		}
+		return at
 	}
-	return s[at:], true
+	return 0
+}
+
+// nextBracket gives where the next '[' near the start of a line is, -1 if nowhere.
+func nextBracket(s string, at int) int {
+	i := strings.IndexByte(s[at+1:max(at+1, min(len(s), maxPrefix))], '[')
+	if i < 0 {
+		return -1
+	}
+	return at + 1 + i
 }

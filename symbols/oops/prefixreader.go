@@ -25,7 +25,7 @@ func (p *Prefix) takeKmsg(s string) (string, bool) {
 			p.Caller = c
 		}
 	}
-	return s[end+1:], true
+	return strings.TrimPrefix(s[end+1:], `\x0a`), true // how it spells a line end within a record
 }
 
 // takeFacility takes "kern  :warn  : " of dmesg -x.

@@ -35,8 +35,10 @@ func newPatientReader(r io.Reader, patience time.Duration) *patientReader {
 }
 
 func (p *patientReader) read(r io.Reader) {
-	for {
-		buf := make([]byte, 64<<10)
+	// Who takes a chunk has used up the one before, so two buffers are enough.
+	bufs := [2][]byte{make([]byte, 64<<10), make([]byte, 64<<10)}
+	for i := 0; ; i ^= 1 {
+		buf := bufs[i]
 		n, err := r.Read(buf)
 		select {
 		case p.chunks <- chunk{buf[:n], err}:

@@ -181,6 +181,9 @@ func (a *Annotator) fillCause(c *Crash, o *oops.Oops) {
 		return
 	}
 	c.Cause = ex.Text
+	if at := ex.Access; at != nil && at.Known {
+		c.Access = &Access{Op: string(at.Op), Size: at.Size, Addr: hexOf(at.Addr), Expr: at.Expr, Verdict: string(at.Verdict), Offset: at.Offset}
+	}
 	var fault int64
 	for _, in := range ex.Listing {
 		if in.Marked {

@@ -16,6 +16,7 @@ type Crash struct {
 	Type      string     `json:"type"`
 	Class     oops.Class `json:"class"`
 	Cause     string     `json:"cause"`
+	Access    *Access    `json:"access,omitempty"`
 	Time      string     `json:"time"`  // RFC 3339, empty if the log has no date with a zone
 	Stamp     string     `json:"stamp"` // of the first line, as printed
 
@@ -43,6 +44,16 @@ type Crash struct {
 	Start       int      `json:"start"`        // bytes of the input
 	End         int      `json:"end"`
 	Incomplete  []string `json:"incomplete"`
+}
+
+// Access is the access to memory that failed.
+type Access struct {
+	Op      string `json:"op"`   // read, write, read and write, execute, access (nobody knows)
+	Size    int    `json:"size"` // bytes; 0 if it is not known
+	Addr    string `json:"addr"`
+	Expr    string `json:"expr"`    // how the address is computed: rax+0x10
+	Verdict string `json:"verdict"` // what is odd about it; empty for nothing
+	Offset  int64  `json:"offset"`  // from the pointer that the verdict is about
 }
 
 // Executor is the test program's process that caused the crash.

@@ -192,7 +192,7 @@ func (s *segment) add(l *Line, at int) {
 		s.idle++
 		return // what programs write to the same console
 	}
-	s.end = max(s.end, l.Off+len(l.Raw))
+	s.start, s.end = min(s.start, l.Off), max(s.end, l.Off+len(l.Raw)) // the parts of a dump come in reverse
 	s.last = at
 	if s.size += len(l.Text); len(s.entries) >= maxReport || s.size > maxReportBytes {
 		s.cut = true

@@ -25,6 +25,10 @@ func hostile(n int) map[string]string {
 		"one line of wildcard bait": "BUG: " + strings.Repeat("Dentry still in use ( [unmount of ", n/34),
 		"contexts in contexts":      deep + strings.Repeat(" <IRQ>\n f+0x1/0x2\n", n/18),
 		"dumps":                     strings.Repeat("Oops#1 Part1\nx\n", n/15),
+		"stamps in a line":          strings.Repeat("x [    1.00000 ", n/15),
+		"reports in reports":        strings.Repeat("BUG: x\nCall Trace:\n <TASK>\n f+0x1/0x2\n", n/37),
+		"kernels that start over":   strings.Repeat("[    1.000000] x\nBooting the kernel.\n", n/36),
+		"programs in a journal":     strings.Repeat("Nov 22 20:30:34 host sh[77]: BUG: x\n", n/36),
 		"escapes":                   strings.Repeat("\x1b[", n/2),
 		"mangled":                   "BUG: x\nCall Trace:\n" + strings.Repeat(" _RNvB_"+strings.Repeat("B_", 300)+"+0x1/0x2\n", n/620),
 	}

@@ -42,11 +42,14 @@ const (
 	slideLine = `(Kernel Offset: )0x[0-9a-f]+`
 )
 
-// hostName finds the name of the machine: of syslog, a login prompt, a shell prompt.
+// hostName finds the name of the machine: of syslog and the journal, a login prompt,
+// a shell prompt. Where lines of the kernel alone have the same time in front, only a
+// program with its number shows that a host stands before it.
 var hostName = []string{
-	`^[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} ([A-Za-z0-9][A-Za-z0-9.-]*) [\w./-]+(?:\[[0-9]+\])?: `,
-	`^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+-]+Z? ([A-Za-z0-9][A-Za-z0-9.-]*) [\w./-]+(?:\[[0-9]+\])?: `,
-	`^\[ *[0-9.]+\] ([A-Za-z][A-Za-z0-9.-]*) kernel: `,
+	`^[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)? ([A-Za-z0-9][A-Za-z0-9.-]*) (?:[\w.-]+ )?[\w./@-]+(?:\[[0-9]+\])?: `,
+	`^(?:[A-Z][a-z]{2} )?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+-]+Z?(?: [A-Z]{2,5})? ([A-Za-z0-9][A-Za-z0-9.-]*) (?:kernel|[\w./@-]+\[[0-9]+\]): `,
+	`^(?:[0-9]{9,}\.[0-9]+|\[ *[0-9.]+\]) ([A-Za-z][A-Za-z0-9.-]*) (?:kernel|[\w./@-]+\[[0-9]+\]): `,
+	`^<[0-9]+>1 [0-9T:.,+-]+Z? ([A-Za-z0-9][A-Za-z0-9.-]*) [\w./@-]+ (?:[0-9]+|-) `,
 	`^([A-Za-z0-9][A-Za-z0-9.-]*) login: `,
 	`\b[a-z_][a-z0-9_-]*@([A-Za-z0-9][A-Za-z0-9.-]*)(?:[:)#$~ ]|$)`,
 	`[Hh]ostname (?:set )?to <([^>]+)>`,

@@ -1,6 +1,39 @@
 package decode
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
+
+func TestTheHostsNameIsLearntFromEveryLogThatHasIt(t *testing.T) {
+	for _, line := range []string{
+		"Nov 22 20:30:34 secret kernel: x",
+		"Nov 22 20:30:34.123456 secret kernel: x",
+		"Nov 22 20:30:34 secret kern.warn kernel: x",
+		"Nov 22 20:30:34 secret sh[7]: x",
+		"2026-11-22T20:30:34+0000 secret kernel: x",
+		"2026-11-22T20:30:34+0000 secret sh[7]: x",
+		"Sun 2026-11-22 20:30:34 UTC secret kernel: x",
+		"1700000000.123456 secret kernel: x",
+		"[    8.138776] secret kernel: x",
+		"[    8.138776] secret sh[7]: x",
+		"<4>1 2026-11-22T20:30:34.123456+00:00 secret kernel - - - x",
+		"secret login: [    8.138776] x",
+		"root@secret:~# x",
+	} {
+		if got := newRedactor().line([]byte(line)); strings.Contains(string(got), "secret") {
+			t.Errorf("%s", got)
+		}
+	}
+	for _, line := range []string{
+		"2026-11-22T20:30:34,123456+00:00 usb 1-1: new usb device",
+		"[    8.138776] usb 1-1: new usb device",
+	} {
+		if got := newRedactor().line([]byte(line)); string(got) != line {
+			t.Errorf("have %s, want %s", got, line)
+		}
+	}
+}
 
 func TestWhatIsPrivateIsTakenOut(t *testing.T) {
 	tests := []struct{ name, in, want string }{

@@ -79,8 +79,9 @@ func (k *Kernel) crashmeInputs() string {
 
 // CommandLine is the kernel command line of the lab's guests. Nothing in it
 // makes the kernel another one: a console, device names as rc.sh expects them,
-// and no waiting for clock checks and entropy that emulation is slow at.
-const CommandLine = "console=ttyS0 net.ifnames=0 tsc=reliable random.trust_cpu=on"
+// and no waiting for clock checks, entropy and tests of ciphers that emulation is
+// slow at.
+const CommandLine = "console=ttyS0 net.ifnames=0 tsc=reliable random.trust_cpu=on cryptomgr.notests"
 
 // VMOptions gives the machine on which this kernel boots quickly; the caller
 // may change it before vm.Start.

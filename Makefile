@@ -84,6 +84,10 @@ bench: ## Go benchmarks (compare with `go tool benchstat`)
 bench-attach: packages ## time from start to "traps armed", beside gdb (docs/performance.md)
 	$(GO) test -tags qemu -run '^$$' -bench BenchmarkAttach -benchtime 15x ./cmd/ktrap
 
+.PHONY: bench-gdb
+bench-gdb: packages ## gdb behind ktrap beside gdb on QEMU's stub: steps, stops, memory (docs/performance.md)
+	$(GO) test -tags qemu -run '^$$' -bench BenchmarkBehindGDB -benchtime 1x -timeout 30m ./cmd/ktrap
+
 .PHONY: bench-peers
 bench-peers: build ## symbols beside addr2line, llvm-symbolizer, pahole, ... (docs/performance.md); installs them
 	@$(BIN) lab prepare 6.1 >&2

@@ -1,5 +1,10 @@
 package rsp
 
+import (
+	"bytes"
+	"encoding/hex"
+)
+
 // Bytes with a meaning of their own in a body.
 const (
 	escapeByte = '}'
@@ -27,20 +32,56 @@ func AppendNotification(dst, body []byte) []byte { return appendFrame(dst, '%', 
 func appendFrame(dst []byte, lead byte, body []byte, runs bool) []byte {
 	dst = append(dst, lead)
 	start := len(dst)
-	for i := 0; i < len(body); {
-		dst = appendEscaped(dst, body[i])
-		repeats := 0
+	plain := isPlain(body, '#', '$', escapeByte, runByte)
+	for len(body) > 0 {
+		n := len(body)
 		if runs {
-			repeats = countRepeats(body[i:])
+			n = beforeRun(body)
 		}
-		if repeats >= minRun {
-			dst = append(dst, runByte, byte(repeats+runBase))
-			i += repeats
+		if plain {
+			dst = append(dst, body[:n]...)
+		} else {
+			for _, b := range body[:n] {
+				dst = appendEscaped(dst, b)
+			}
 		}
-		i++
+		if body = body[n:]; len(body) > 0 {
+			repeats := countRepeats(body)
+			dst = append(appendEscaped(dst, body[0]), runByte, byte(repeats+runBase))
+			body = body[1+repeats:]
+		}
 	}
 	sum := checksum(dst[start:])
 	return append(dst, '#', hexDigits[sum>>4], hexDigits[sum&15])
+}
+
+// beforeRun returns how many bytes come before the first one that is worth a run
+// length.
+func beforeRun(b []byte) int {
+	for i := 0; i+minRun < len(b); {
+		switch {
+		case b[i+3] != b[i+2]:
+			i += 3
+		case b[i+2] != b[i+1]:
+			i += 2
+		case b[i+1] != b[i]:
+			i++
+		default:
+			return i
+		}
+	}
+	return len(b)
+}
+
+// isPlain reports whether none of some bytes is in b. Memory is sent in
+// hexadecimal digits, megabytes of it, none of which needs a look of its own.
+func isPlain(b []byte, none ...byte) bool {
+	for _, c := range none {
+		if bytes.IndexByte(b, c) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // appendEscaped escapes what the manual says, in both directions: QEMU reads
@@ -53,8 +94,8 @@ func appendEscaped(dst []byte, b byte) []byte {
 	return append(dst, b)
 }
 
-// countRepeats returns how often the first byte of b is to be repeated: as
-// often as it is, but never six or seven times, because the count byte would be
+// countRepeats returns how often the first byte of b, where a run begins, is to be
+// repeated: as often as it is, but never six or seven times, because the count byte would be
 // # or $. Those are cut to five, and the rest follows as it is.
 func countRepeats(b []byte) int {
 	n := 1
@@ -82,6 +123,12 @@ func checksum(b []byte) byte {
 // to repeat, or a count that is none; ErrTooLong.
 func appendBody(dst, raw []byte, limit int) ([]byte, error) {
 	start := len(dst)
+	if isPlain(raw, escapeByte, runByte) {
+		if len(raw) > limit {
+			return nil, ErrTooLong
+		}
+		return append(dst, raw...), nil
+	}
 	for i := 0; i < len(raw); i++ {
 		b := raw[i]
 		repeats := 1
@@ -118,12 +165,8 @@ func unhex(dst, src []byte) error {
 	if len(src)%2 != 0 {
 		return &SyntaxError{Off: len(src), Msg: "odd number of hexadecimal digits"}
 	}
-	for i := 0; i < len(src); i += 2 {
-		hi, lo := nibble(src[i]), nibble(src[i+1])
-		if hi|lo > 15 {
-			return &SyntaxError{Off: i, Msg: "bad hexadecimal digit"}
-		}
-		dst[i/2] = hi<<4 | lo
+	if n, err := hex.Decode(dst, src); err != nil {
+		return &SyntaxError{Off: 2 * n, Msg: "bad hexadecimal digit"}
 	}
 	return nil
 }

@@ -95,3 +95,20 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 	})
 }
+
+func TestRunsBeginWhereTheyAreWorthIt(t *testing.T) {
+	for body, wire := range map[string]string{
+		"":                             "$#00",
+		"000":                          "$000#90",
+		"0000":                         "$0* #7a",
+		"abc0000":                      "$abc0* #a0",
+		"a0000b0000c":                  "$a0* b0* c#1a",
+		"####x":                        "$}\x03* x#42",
+		"1" + strings.Repeat("0", 105): "$10*~0*\"0#b5",
+		"deadbeef00000000deadbeef1111": "$deadbeef0*\"00deadbeef1* #97",
+	} {
+		if got := string(AppendPacketRuns(nil, []byte(body))); got != wire {
+			t.Errorf("%q is sent as %q, want %q", body, got, wire)
+		}
+	}
+}

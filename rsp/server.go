@@ -192,12 +192,17 @@ func (s *Server) resend() error {
 
 // Send sends a packet.
 // Errors: ErrBacklog when gdb does not read, and is dropped; ErrClosed.
-func (s *Server) Send(body []byte) error {
+func (s *Server) Send(body []byte) error { return s.send(body, AppendPacket(nil, body)) }
+
+// SendRuns is Send with repeated bytes as run lengths, which every debugger
+// takes: memory is half zeros, and gdb looks at each byte that comes.
+func (s *Server) SendRuns(body []byte) error { return s.send(body, AppendPacketRuns(nil, body)) }
+
+func (s *Server) send(body, frame []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Log.Debug("send", "body", wireText(body))
 	s.o.Record.record(FromStub, Packet, body)
-	frame := AppendPacket(nil, body)
 	if !s.noAck {
 		if len(s.unacked) == maxUnacked {
 			s.unacked = s.unacked[1:]

@@ -295,3 +295,8 @@ func TestAClientSessionIsRecordedAndReplayed(t *testing.T) {
 	c.Close()
 	wg.Wait()
 }
+
+func TestMemoryGoesOutInRunsAndIsSentAgainAsSuch(t *testing.T) {
+	gdb, _ := serve(t, nil, func(s *rsp.Server, m rsp.Message) { s.SendRuns([]byte(strings.Repeat("0", 98))) })
+	talk(t, gdb, [2]string{"$m0,31#2d", "+$0*~#d8"}, [2]string{"-", "$0*~#d8"}, [2]string{"+", ""})
+}

@@ -1,17 +1,29 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
 	"ktrap/rsp"
+	"ktrap/session/hostram"
 	"ktrap/session/target"
 	"ktrap/symbols/addr"
 )
+
+// hostRAM is the process behind the stub, if guest RAM may be read out of its
+// memory; nil if not.
+func (s *Session) hostRAM(conn io.ReadWriteCloser) *hostram.Process {
+	if s.opts.NoDirectRAM || s.opts.Record != nil {
+		return nil
+	}
+	return hostram.Behind(conn, cmp.Or(s.opts.proc, "/proc"))
+}
 
 // memory answers m, M and X.
 func (g *gdbClient) memory(ctx context.Context, p string, now *moment) {
@@ -54,7 +66,8 @@ func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
 		g.reply(memoryError(err))
 		return
 	}
-	g.reply(hex.AppendEncode(nil, buf))
+	body := hex.AppendEncode(nil, buf)
+	_ = g.s.call(func() { g.noteSent(g.server.SendRuns(body)) }) // after the loop's end gdb is cut off
 }
 
 // memoryError is what gdb gets: a fault is EFAULT, whoever found it.
@@ -74,7 +87,7 @@ func (v *Stopped) readAs(ctx context.Context, at place, p []byte, a addr.Addr) e
 		err := v.readUserOf(ctx, at, p, a)
 		return v.unslid(ctx, at, a, err, func(a addr.Addr) error { return v.Target.Memory(ctx).ReadMemory(p, a) })
 	}
-	err := v.client.ReadMemory(ctx, at.cpu.Thread, uint64(a), p)
+	err := v.Target.ReadAs(ctx, at.cpu, p, a)
 	if err == nil {
 		v.showText(p, a)
 		return nil

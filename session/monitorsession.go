@@ -34,6 +34,7 @@ func monitorSession(_ context.Context, v *Stopped, _ *question) (string, error) 
 	if err := w.Unproven(); err != nil {
 		fmt.Fprintf(&b, "%v\n", err)
 	}
+	fmt.Fprintf(&b, "guest RAM is read %s\n", v.Target.DirectRAM())
 	return b.String(), nil
 }
 

@@ -25,6 +25,10 @@ type Options struct {
 	NoTraps    bool         // a plain proxy
 	StayPaused bool         // leave the guest stopped when the session ends
 
+	// NoDirectRAM says that guest RAM is read through the stub only. So it is
+	// while the talk is recorded: a transcript has all that was read.
+	NoDirectRAM bool
+
 	// Patience is how long the guest may run within a crash report before it is
 	// reported with what there is; 0: 20 s.
 	Patience time.Duration

@@ -139,7 +139,9 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 		return errors.Join(fmt.Errorf("open %s: %w", o.Stub, err), s.takeBack())
 	}
 	s.machine.Stands(s.client.Features().Stop)
-	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target"), Show: s.showText})
+	ram := s.hostRAM(conn)
+	defer ram.Close()
+	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target"), Show: s.showText, RAM: ram})
 	close(opened)
 	return s.serve(ctx, front)
 }

@@ -76,6 +76,7 @@ func stubFinding(ctx context.Context, stub string, log *slog.Logger) finding {
 // what it would refuse is refused here in the same words.
 func kernelFindings(ctx context.Context, stub, vmlinux string, log *slog.Logger) []finding {
 	f := finding{What: "running kernel", State: "note", Detail: "has not booted yet: nothing to compare vmlinux with"}
+	ram := finding{What: "guest RAM", State: "note"}
 	found, crash := "", ""
 	ctx, cancel := context.WithTimeout(ctx, kernelTimeout)
 	defer cancel()
@@ -94,12 +95,24 @@ func kernelFindings(ctx context.Context, stub, vmlinux string, log *slog.Logger)
 				crash = e.Crash.Report.Title
 			}
 		},
-	}, func(context.Context, *session.Session) error { return nil })
+	}, func(ctx context.Context, s *session.Session) error {
+		return s.Quiesced(ctx, func(ctx context.Context, v *session.Stopped) error {
+			if v.Target.TryDirectRAM(ctx) {
+				ram.State = "ok"
+			}
+			ram.Detail = "is read " + v.Target.DirectRAM()
+			return nil
+		})
+	})
 	if err != nil {
 		f.State, f.Detail = "wrong", err.Error()
 	}
-	if crash == "" {
-		return []finding{f}
+	list := []finding{f}
+	if ram.Detail != "" {
+		list = append(list, ram)
 	}
-	return []finding{f, {What: "crash", State: "note", Detail: crash, Do: "ktrap attach shows it"}}
+	if crash != "" {
+		list = append(list, finding{What: "crash", State: "note", Detail: crash, Do: "ktrap attach shows it"})
+	}
+	return list
 }

@@ -25,6 +25,7 @@ type trapFlags struct {
 	ReportDir string   `default:"reports" placeholder:"DIR" help:"Write reports here (default ./reports; empty: none)."`
 	Force     bool     `help:"Go on although vmlinux is not proven to be the running kernel; marks all output."`
 	Record    string   `placeholder:"F" help:"Write the talk with the stub to this file."`
+	DirectRAM string   `name:"direct-ram" enum:"on,off" default:"on" placeholder:"on|off" help:"Read guest RAM straight from QEMU where that runs on this host and the stub shows the same (default on; off while recording)."`
 	Paused    bool     `name:"leave-paused" help:"Leave the guest stopped at the end."`
 }
 
@@ -41,7 +42,7 @@ func (f *trapFlags) options(sym *symbolFlags, log *slog.Logger) (o *session.Opti
 		return nil, nil, usage("--on: %w", err)
 	}
 	o = &session.Options{
-		Policy: policy, ReportDir: f.ReportDir, Force: f.Force, StayPaused: f.Paused,
+		Policy: policy, ReportDir: f.ReportDir, Force: f.Force, StayPaused: f.Paused, NoDirectRAM: f.DirectRAM == "off",
 		ModuleDirs: sym.Modules, Log: log,
 		Fetch: fetchForSession(), Waiting: func(text string) { progress("%s", text) },
 		Sources: session.SourceDirs{Dirs: sym.SourceDir, Substitute: make(map[string]string)},

@@ -21,7 +21,7 @@ var rooms = []string{
 	"testdata/crashme",
 	"symbols/addr", "symbols/unxz", "symbols/elffile", "symbols/debuginfod", "symbols/symtest", "symbols/dwarfx", "symbols/cfi", "symbols/orc",
 	"symbols/index", "symbols/lines", "symbols/types", "symbols", "symbols/oops", "symbols/disasm", "symbols/cause", "symbols/decode",
-	"session/machine", "session/target", "session/unwind", "session/kernel", "session/expr", "session/trap",
+	"session/machine", "session/hostram", "session/target", "session/unwind", "session/kernel", "session/expr", "session/trap",
 	"session/vm", "session/guest", "session/lab", "session/report", "session/gdbview",
 	"session", "session/repro", "session/debug", "scripts",
 	"cmd/ktrap/terminal", "cmd/ktrap",

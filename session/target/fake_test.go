@@ -22,6 +22,7 @@ type fakeStub struct {
 	next    uint64 // next free physical page
 	levels  int
 	onRead  func() // before each virtual read
+	monitor func(command string) (string, error)
 	noPhys  bool
 	inPhys  bool
 	xfers   int
@@ -98,6 +99,13 @@ func (f *fakeStub) Xfer(_ context.Context, object, annex string) ([]byte, error)
 	return []byte(b.String() + "</target>"), nil
 }
 
+func (f *fakeStub) Monitor(_ context.Context, command string) (string, error) {
+	if f.monitor == nil {
+		return "", rsp.ErrUnsupported
+	}
+	return f.monitor(command)
+}
+
 func (f *fakeStub) ReadRegisters(_ context.Context, t rsp.ThreadID) ([]byte, error) {
 	f.regs++
 	var raw []byte
@@ -116,7 +124,11 @@ func (f *fakeStub) WriteRegister(_ context.Context, t rsp.ThreadID, n int, raw [
 func (f *fakeStub) see(t rsp.ThreadID, a uint64) ([]byte, error) {
 	r := f.cpus[t.TID-1]
 	m, err := walk(func(pa uint64) (uint64, error) {
-		return entryIn(f.phys[pa&^(pageSize-1)], pa), nil
+		page := f.phys[pa&^(pageSize-1)]
+		if page == nil {
+			return 0, &rsp.Error{Code: 14}
+		}
+		return entryIn(page, pa), nil
 	}, r["cr3"]&cr3TopMask, f.levels, addr.Addr(a))
 	if r["cr0"]&cr0Paging == 0 {
 		m, err = mapping{pa: a}, nil

@@ -161,16 +161,48 @@ func (v *view) fetchRun(pages []addr.Addr) ([][]byte, error) {
 	return got, v.walkMissing(pages, got)
 }
 
-// through reads pages as a CPU sees them. The run is tried whole first.
+// through reads pages as a CPU sees them: from RAM what is known to be there, the
+// rest through the stub.
 func (v *view) through(id rsp.ThreadID, pages []addr.Addr) ([][]byte, error) {
 	buf := make([]byte, len(pages)*pageSize)
 	got := make([][]byte, len(pages))
+	if v.t.direct(v.ctx, v.stop, len(buf)) {
+		if tb, ok := v.t.tablesOf(v.ctx, id); ok {
+			for i, a := range pages {
+				if page := pageIn(buf, i); v.t.seeRAM(v.stop, tb, page, a) == pageSize {
+					got[i] = page
+				}
+			}
+		}
+	}
+	for i := 0; i < len(pages); i++ {
+		first := i
+		for i < len(pages) && got[i] == nil {
+			i++
+		}
+		if first == i {
+			continue
+		}
+		if err := v.throughStub(id, pages[first:i], buf[first*pageSize:], got[first:i]); err != nil {
+			return nil, err
+		}
+	}
+	return got, nil
+}
+
+// pageIn is the i-th page of a buffer.
+func pageIn(buf []byte, i int) []byte { return buf[i*pageSize : (i+1)*pageSize : (i+1)*pageSize] }
+
+// throughStub reads neighbouring pages as a CPU sees them. The run is tried whole
+// first.
+func (v *view) throughStub(id rsp.ThreadID, pages []addr.Addr, buf []byte, got [][]byte) error {
+	buf = buf[:len(pages)*pageSize]
 	err := v.t.stub.ReadMemory(v.ctx, id, uint64(pages[0]), buf)
 	if err != nil && !refused(err) {
-		return nil, err
+		return err
 	}
 	for i := range pages {
-		page := buf[i*pageSize : (i+1)*pageSize : (i+1)*pageSize]
+		page := pageIn(buf, i)
 		if err != nil {
 			if len(pages) == 1 {
 				break
@@ -178,12 +210,12 @@ func (v *view) through(id rsp.ThreadID, pages []addr.Addr) ([][]byte, error) {
 			if e := v.t.stub.ReadMemory(v.ctx, id, uint64(pages[i]), page); refused(e) {
 				continue
 			} else if e != nil {
-				return nil, e
+				return e
 			}
 		}
 		got[i] = page
 	}
-	return got, nil
+	return nil
 }
 
 // refused reports whether the stub answered E NN, as for unmapped memory.

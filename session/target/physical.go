@@ -13,22 +13,21 @@ import (
 // errNotCached ends an attempt to answer from the cache alone.
 var errNotCached = errors.New("not cached")
 
-// physical runs f with a reader of whole physical pages. It first tries with
-// what is cached, because turning physical mode on and off costs two round
-// trips; f must therefore bear being run twice.
-func (t *Target) physical(ctx context.Context, s *stop, f func(page func(pa uint64) ([]byte, error)) error) error {
-	err := f(func(pa uint64) ([]byte, error) {
-		if p, ok := s.pages.physical(pa); ok {
-			return p, nil
-		}
-		return nil, errNotCached
-	})
+// physical runs f with a reader of whole physical pages, some n bytes. It
+// first tries with what is cached or read without the stub, because turning physical mode on
+// and off costs two round trips; f must therefore bear being run again.
+func (t *Target) physical(ctx context.Context, s *stop, n int, f func(page func(pa uint64) ([]byte, error)) error) error {
+	atHand := func(pa uint64) ([]byte, error) { return t.ramPage(s, pa) }
+	err := f(atHand)
+	if errors.Is(err, errNotCached) && s.direct.ram == nil && t.direct(ctx, s, n) {
+		err = f(atHand)
+	}
 	if !errors.Is(err, errNotCached) {
 		return err
 	}
 	return t.explain(s, t.stub.Physical(ctx, func(read physRead) error {
 		return f(func(pa uint64) ([]byte, error) {
-			if p, ok := s.pages.physical(pa); ok {
+			if p, err := t.ramPage(s, pa); err == nil {
 				return p, nil
 			}
 			p := make([]byte, pageSize)
@@ -44,7 +43,7 @@ func (t *Target) physical(ctx context.Context, s *stop, f func(page func(pa uint
 // ReadPhysical reads guest-physical memory.
 func (t *Target) ReadPhysical(ctx context.Context, p []byte, pa uint64) error {
 	s := t.now()
-	return t.physical(ctx, s, func(page func(uint64) ([]byte, error)) error {
+	return t.physical(ctx, s, len(p), func(page func(uint64) ([]byte, error)) error {
 		for done := 0; done < len(p); {
 			at := pa + uint64(done)
 			b, err := page(at &^ (pageSize - 1))
@@ -70,7 +69,7 @@ func (t *Target) walkPages(ctx context.Context, s *stop, tb tables, addrs []addr
 	if t.noPhysical {
 		return out, nil
 	}
-	err := t.physical(ctx, s, func(page func(uint64) ([]byte, error)) error {
+	err := t.physical(ctx, s, len(addrs)*pageSize, func(page func(uint64) ([]byte, error)) error {
 		for i, a := range addrs {
 			m, err := tb.translate(page, a)
 			if errors.Is(err, errUnmapped) {
@@ -160,7 +159,7 @@ func (t *Target) Translate(ctx context.Context, a addr.Addr) (uint64, error) {
 		return 0, err
 	}
 	var m mapping
-	err = t.physical(ctx, s, func(page func(uint64) ([]byte, error)) error {
+	err = t.physical(ctx, s, pageSize, func(page func(uint64) ([]byte, error)) error {
 		var err error
 		m, err = tb.translate(page, a)
 		return err

@@ -13,6 +13,7 @@ type stub interface {
 	memoryStub
 	Threads(ctx context.Context) ([]rsp.ThreadID, error)
 	Xfer(ctx context.Context, object, annex string) ([]byte, error)
+	Monitor(ctx context.Context, command string) (string, error)
 }
 
 type registerStub interface {

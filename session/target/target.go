@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"ktrap/rsp"
+	"ktrap/session/hostram"
 	"ktrap/symbols/addr"
 )
 
@@ -44,6 +45,9 @@ type Options struct {
 	// Show, if set, puts back into memory that was just read at a what
 	// breakpoints hide there.
 	Show func(p []byte, a addr.Addr)
+	// RAM, if set, is the process behind the stub, out of whose memory guest
+	// RAM is read where much is wanted and the stub agrees.
+	RAM *hostram.Process
 }
 
 // Target is one machine behind a stub.
@@ -62,6 +66,10 @@ type Target struct {
 	stop *stop        // replaced when epoch has moved on
 
 	noPhysical bool // the stub has no physical mode
+
+	host      hostMemory // nil: guest RAM is read through the stub only
+	directPID int        // of the process that RAM was read from, 0: none so far
+	directErr error      // why it is not any more
 }
 
 // stop is what has been learnt during one stop.
@@ -73,6 +81,8 @@ type stop struct {
 
 	window      *CPU // kernel memory is read through it; see Target.kernelWindow
 	windowKnown bool
+
+	direct directRAM
 }
 
 // New makes the target behind a client that has done its handshake.
@@ -87,6 +97,9 @@ func newTarget(s stub, o *Options) *Target {
 	}
 	if o != nil {
 		t.show = o.Show
+	}
+	if o != nil && o.RAM != nil {
+		t.host = o.RAM
 	}
 	return t
 }

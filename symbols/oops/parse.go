@@ -85,18 +85,24 @@ func (s *segment) oops() Oops {
 }
 
 // described words what the report is about. Of some all frames are marked '?'. In a
-// log with caller ids, where nothing of others is between them, these show that the
-// report is whole; the function it is named after must be known without them.
+// log with caller ids, where nothing of others is between them, and in a stack whose
+// end was printed, these show that the report is whole; the function it is named after
+// must be known without them.
 func (s *segment) described(own []entry) (o Oops, doubtful bool) {
 	blank := Oops{Task: noTask(), Main: -1, Head: s.entries[0].text, Time: s.time, Start: s.start, End: s.end}
 	o = blank
 	o.describe(s.head, own)
-	if s.caller == "" || o.CorruptedReason != noFrames {
+	if o.CorruptedReason != noFrames || s.caller == "" && !hasStackEnd(own) {
 		return o, false
 	}
 	o = blank
 	o.describe(s.head, trusted(own))
 	return o, true
+}
+
+// hasStackEnd says whether the kernel bracketed a stack, and the end was printed.
+func hasStackEnd(lines []entry) bool {
+	return slices.ContainsFunc(lines, func(e entry) bool { return e.leave && e.marker == "TASK" })
 }
 
 // trusted gives the lines with no frame in doubt.

@@ -1,12 +1,15 @@
 package oops
 
+import "strings"
+
 // A console that is read twice repeats whole reports, and the kernel reports a
 // stall again as long as it lasts, every task of a set that hangs, and the same
 // remark more than once. These are one crash.
 
-// repeats says whether a line is the head of the report once more.
+// repeats says whether a line is the head of the report once more. A time in whole
+// seconds, as of dmesg -T, does not tell it from the same fault on another CPU.
 func (s *segment) repeats(l *Line) bool {
-	return s.time != "" && s.time == l.Prefix.Time && s.entries[0].text == l.Text
+	return strings.ContainsAny(s.time, ".,") && s.time == l.Prefix.Time && s.entries[0].text == l.Text
 }
 
 // replace ends a report because the head of another has come. If both are of a

@@ -2,6 +2,7 @@ package oops
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,9 @@ func hung(stamp, comm, function string) string {
 
 func TestWhatTheKernelRepeatsIsOneCrash(t *testing.T) {
 	const fault = "[    1.000000] general protection fault: 0000 [#1]\n[    1.000100] RIP: 0010:f+0x1/0x2\n[    1.000200] Call Trace:\n[    1.000300]  g+0x1/0x2\n"
+	seconds := func(log string) string {
+		return regexp.MustCompile(`\[ +[0-9.]+\]`).ReplaceAllString(log, "[Sun Nov 22 20:30:34 2026]")
+	}
 	later := strings.ReplaceAll(fault, "[    1.", "[    7.")
 	for _, c := range []struct {
 		name, log string
@@ -24,6 +28,7 @@ func TestWhatTheKernelRepeatsIsOneCrash(t *testing.T) {
 		{"a remark", "WARNING: foo\nWARNING: foo\n", "WARNING: foo"},
 		{"different remarks", "WARNING: foo\nWARNING: bar\n", "WARNING: foo|WARNING: bar"},
 		{"a log that was read twice", fault + fault, "general protection fault in f"},
+		{"the same fault on two CPUs, times in seconds", seconds(fault) + seconds(later), "general protection fault in f|general protection fault in f"},
 		{"the same fault once more", fault + later, "general protection fault in f|general protection fault in f"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -98,6 +98,10 @@ func TestFramesInDoubtShowThatAReportIsWhole(t *testing.T) {
 	if o := Parse([]byte(strings.ReplaceAll(log, "[    T7]", "")))[0]; !o.Corrupted {
 		t.Error("without caller ids the frames could be of anybody, and the report passes for whole")
 	}
+	bracketed := strings.ReplaceAll(strings.Replace(log, "[    1.3]", "[    1.3]  <TASK>\n[    1.3]", 1)+"[    1.5]  </TASK>\n", "[    T7]", "")
+	if o := Parse([]byte(bracketed))[0]; o.Corrupted {
+		t.Errorf("a stack with its end is corrupted: %s", o.CorruptedReason)
+	}
 }
 
 func TestAReportInTheMiddleOfAnotherIsTakenOutByTheBracketsOfItsStack(t *testing.T) {

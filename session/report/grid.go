@@ -35,20 +35,20 @@ func (p *printer) registers(rs Registers) {
 		return
 	}
 	p.section("Registers")
-	p.cells(rs.cells([]string{"rip", "eflags", "orig_rax"}, 3))
-	p.cells(rs.cells(generalRegisters, 3))
-	p.cells(rs.cells(segmentRegisters, 2))
-	p.cells(rs.cells(baseRegisters, 0))
-	p.cells(rs.cells(controlRegisters, 3))
+	p.cells(cellsOf(rs, []string{"rip", "eflags", "orig_rax"}, 3))
+	p.cells(cellsOf(rs, generalRegisters, 3))
+	p.cells(cellsOf(rs, segmentRegisters, 2))
+	p.cells(cellsOf(rs, baseRegisters, 0))
+	p.cells(cellsOf(rs, controlRegisters, 3))
 }
 
-// cells gives name and value of the registers that are there.
-func (rs Registers) cells(names []string, nameWidth int) [][2]span {
+// cellsOf gives name and value of the registers that are there.
+func cellsOf(rs Registers, names []string, nameWidth int) [][2]span {
 	var out [][2]span
 	for _, name := range names {
 		for _, r := range rs {
 			if r.Name == name {
-				out = append(out, [2]span{label.of(name).padded(nameWidth), plain.of(r.short())})
+				out = append(out, [2]span{label.of(name).padded(nameWidth), plain.of(short(&r))})
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func (rs Registers) cells(names []string, nameWidth int) [][2]span {
 }
 
 // short is the value without 0x, in the digits the register has.
-func (r Register) short() string {
+func short(r *Register) string {
 	v, err := strconv.ParseUint(r.Value, 0, 64)
 	switch {
 	case r.Value == "":

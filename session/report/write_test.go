@@ -17,7 +17,7 @@ func sample() *Report {
 	frames := []Frame{
 		{Kind: Fault, Func: "inner", Addr: 0xffffffffc0201012, File: "a.c", Line: 4, Inlined: true, CallFile: "a.c", CallLine: 9, Reliable: true, Context: "TASK"},
 		{Kind: Fault, Func: "outer", Offset: 0x12, Size: 0x40, Module: "mod", Addr: 0xffffffffc0201012, File: "a.c", Line: 9, Reliable: true, Context: "TASK"},
-		{Kind: Boundary, Func: "idle", Offset: 1, Size: 2, Addr: 1, Note: "n", Regs: Registers{{"rip", "0x1"}}},
+		{Kind: Boundary, Func: "idle", Offset: 1, Size: 2, Addr: 1, Note: "n", Regs: Registers{{Name: "rip", Value: "0x1"}}},
 	}
 	r := &Report{
 		Schema: Schema, Title: "KASAN: use-after-free Read in outer", AltTitles: []string{"bad-access in outer"},

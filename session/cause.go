@@ -6,6 +6,7 @@ import (
 	"ktrap/session/report"
 	"ktrap/session/target"
 	"ktrap/session/trap"
+	"ktrap/session/unwind"
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cause"
 	"ktrap/symbols/disasm"
@@ -13,8 +14,14 @@ import (
 )
 
 // explain fills what a report says about the instruction that trapped: the
-// listing, and why.
-func (w *World) explain(r *report.Report, c *captured, f cause.Fault) {
+// listing, and why. Of an access that KASAN reports there is only said, the text.
+func (w *World) explain(r *report.Report, c *captured, f cause.Fault, said *oops.Oops) {
+	if said != nil {
+		if why, ok := cause.FromKASAN(said, &cause.Place{Levels: w.levelsOf}); ok {
+			r.Cause, r.Access = why.Text, accessOf(&why)
+			return
+		}
+	}
 	if !c.trapped && c.code == nil && f.Kind != cause.StackProtector {
 		return
 	}
@@ -31,17 +38,31 @@ func (w *World) explain(r *report.Report, c *captured, f cause.Fault) {
 // explainText does the same for a crash of which only the kernel's text is left,
 // and the code in the guest where a stack leads there.
 func (w *World) explainText(r *report.Report, c *captured, said *oops.Oops) {
-	place := &cause.Place{PC: addr.Addr(said.RIP.Addr), Name: w.SymbolName}
+	place := &cause.Place{PC: addr.Addr(said.RIP.Addr), Name: w.SymbolName, Levels: w.levelsOf}
 	if at, err := w.placeOf(&said.RIP); err == nil {
 		place.PC = at
 	}
 	place.Member = w.memberAt(place.PC)
 	why, ok := cause.FromOops(said, place)
 	if !ok {
-		w.explain(r, c, cause.Fault{Kind: cause.Interrupt})
+		w.explain(r, c, cause.Fault{Kind: cause.Interrupt}, nil)
 		return
 	}
 	r.Cause, r.Access, r.Code = why.Text, accessOf(&why), w.listing(&why, place.PC)
+}
+
+// levelsOf gives the inlined levels of a printed frame and the frame, innermost first.
+func (w *World) levelsOf(f *oops.Frame) (list []oops.Frame) {
+	at, err := w.placeOf(f)
+	if err != nil {
+		return nil
+	}
+	frame := unwind.Frame{PC: at, Interrupted: f.Exact}
+	levels, _ := w.Symbols.Locate(frame.LookupPC())
+	for _, l := range levels {
+		list = append(list, oops.Frame{Func: l.Func, File: l.File, Line: l.Line})
+	}
+	return list
 }
 
 // areas reads where the kernel has put its areas; 0 is what cannot be had.
@@ -58,12 +79,12 @@ func (w *World) areas(mem target.Memory) cause.Areas {
 }
 
 // memberAt names members behind the pointers that registers hold at a pc.
-func (w *World) memberAt(pc addr.Addr) func(string, int64) string {
+func (w *World) memberAt(pc addr.Addr) func(cause.Pointer, int64) string {
 	im, at, ok := w.Symbols.Home(pc)
 	if !ok {
 		return nil
 	}
-	return func(register string, offset int64) string { return cause.Member(im.Types(), at, register, offset) }
+	return cause.Members(im, at)
 }
 
 // faultOf joins what the stop tells about a fault and what the kernel printed.

@@ -9,16 +9,17 @@ import (
 
 	"ktrap/session"
 	"ktrap/session/guest"
+	"ktrap/session/lab"
 	"ktrap/session/vm"
 )
 
 // explained are the sentences of crashes. What differs between kernels is a pattern.
 var explained = []struct{ keyword, want string }{
-	{"null", `read of 4 bytes at rax\+0x10 = 0x10: null pointer, member at offset 16`},
+	{"null", `read of 4 bytes at rax\+0x10 = 0x10: null pointer, member v->peer->id at offset 16`},
 	{"nullwrite", `write of 4 bytes at rax\+0x10 = 0x10: null pointer, member at offset 16`},
 	{"userdata", `read of 4 bytes at rax = 0x7f0012345000: user-space address, not mapped`},
 	{"wild", `write of 4 bytes at rax = 0xffffdead00000000: (in the [\w ]+, )?not mapped`},
-	{"gpf", `read of 4 bytes at rdx\+rax\+0x10 = 0xdead000000000110: rax is LIST_POISON1, as list_del\(\) leaves it, member at offset 16`},
+	{"gpf", `read of 4 bytes at rdx\+rax\+0x10 = 0xdead000000000110: rax is LIST_POISON1, as list_del\(\) leaves it, member (v->id )?at offset 16`},
 	{"ss", `read of 8 bytes at rbp\+0x8 = 0xdead000000000108: rbp is LIST_POISON1, as list_del\(\) leaves it, member at offset 8`},
 	{"nullcall", `jump to 0x0: null function pointer`},
 	{"nxcall", `jump to 0xffffffffc0\w{6}: global_victim \[crashme\], the page is not executable`},
@@ -91,7 +92,7 @@ func TestTheCauseOfAnEarlierCrashIsThatOfItsText(t *testing.T) {
 	run(t, o, func(ctx context.Context, _ *session.Session) {
 		select {
 		case c := <-reported:
-			wantCause(t, c, `read of 4 bytes at rax\+0x10 = 0x10: null pointer, member at offset 16`)
+			wantCause(t, c, `read of 4 bytes at rax\+0x10 = 0x10: null pointer, member v->peer->id at offset 16`)
 			if len(c.Report.Code) == 0 || c.Report.Access == nil {
 				t.Errorf("%d instructions, access %+v", len(c.Report.Code), c.Report.Access)
 			}
@@ -99,4 +100,20 @@ func TestTheCauseOfAnEarlierCrashIsThatOfItsText(t *testing.T) {
 			t.Error("no report")
 		}
 	})
+}
+
+// TestTheCauseOfAReportOfKASANIsWhatItFound takes crashes after which the guest goes on.
+func TestTheCauseOfAReportOfKASANIsWhatItFound(t *testing.T) {
+	needKASAN(t)
+	for _, c := range []struct{ keyword, want string }{
+		{"uaf", `read of 4 bytes at 0xffff\w{12}: 16 bytes inside a freed kmalloc-96 object, freed in (free_victim|c_uaf) at \S*crashme.c:\d+`},
+		{"oob", `write of 1 byte at 0xffff\w{12}: 30 bytes behind a kmalloc-128 object of 100 bytes, allocated in c_oob at \S*crashme.c:\d+`},
+	} {
+		t.Run(c.keyword, func(t *testing.T) {
+			m := boot(t, lab.KASANSeries, nil)
+			run(t, m.options(t), func(ctx context.Context, s *session.Session) {
+				wantCause(t, m.crash(ctx, t, s, c.keyword).Crash, c.want)
+			})
+		})
+	}
 }

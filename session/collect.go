@@ -44,7 +44,7 @@ func (v *Stopped) collect(ctx context.Context, cpu target.CPU, do trap.Do) *Cras
 	} else {
 		fillFromText(r, said)
 	}
-	v.World.explain(r, c, faultOf(o, said))
+	v.World.explain(r, c, faultOf(o, said), said)
 	r.Source = v.source(c.frames, r.Guilty)
 	if n := len(records); n > 0 {
 		v.seen = records[n-1].Seq + 1

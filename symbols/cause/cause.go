@@ -25,9 +25,9 @@ type Input struct {
 	// May be nil.
 	Name  func(addr.Addr) string
 	Areas Areas
-	// Member names what lies behind the pointer in a register, where that is
-	// certain, as the function Member does. May be nil.
-	Member func(register string, offset int64) string
+	// Member names what lies behind a pointer, where that is certain, as Members
+	// makes it. May be nil.
+	Member func(p Pointer, offset int64) string
 }
 
 // Cause is why an instruction trapped.
@@ -36,6 +36,7 @@ type Cause struct {
 	Listing  []disasm.Instruction // of all the code, with the instruction marked
 	Operands []Operand            // of the marked instruction, in the order it names them
 	Access   *Access              // nil if it trapped for another reason, or nobody knows
+	FromFile bool                 // the listing is of the file, since nobody printed the code
 }
 
 // Operand is a register that the instruction read.
@@ -118,6 +119,9 @@ func (e *explainer) explain() (string, *Access) {
 func (e *explainer) obvious() (string, *Access) {
 	if e.marked != nil && (strings.HasPrefix(e.marked.Text, "ud2") || strings.HasPrefix(e.marked.Text, "ud1")) {
 		return e.invalid(), nil
+	}
+	if text := e.divide(); strings.Contains(text, "by zero") {
+		return text, nil
 	}
 	for _, a := range e.accesses() {
 		if v := e.judge(&a); v.bad() {

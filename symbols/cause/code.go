@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+
+	"ktrap/symbols/oops"
 )
 
 // Code is a line of machine code as an oops prints it.
@@ -71,6 +73,21 @@ func (c *Code) add(word string) bool {
 		c.Bytes = binary.LittleEndian.AppendUint32(c.Bytes, uint32(v))
 	}
 	return true
+}
+
+// cut drops what lies before and behind the function that the marked instruction is
+// in: it says nothing about the fault, and where a function begins an instruction does.
+func (c *Code) cut(at *oops.Frame) {
+	if at.Func == "" || c.Mark < 0 || at.Off >= at.Size {
+		return
+	}
+	if left := at.Size - at.Off; left < uint64(len(c.Bytes)-c.Mark) {
+		c.Bytes = c.Bytes[:c.Mark+int(left)]
+	}
+	if at.Off < uint64(c.Mark) {
+		c.Bytes = c.Bytes[c.Mark-int(at.Off):]
+		c.Mark = int(at.Off)
+	}
 }
 
 // unmark drops the brackets of the instruction at fault.

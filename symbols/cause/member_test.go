@@ -3,10 +3,14 @@ package cause
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"golang.org/x/arch/x86/x86asm"
 
 	"ktrap/symbols"
 	"ktrap/symbols/addr"
+	"ktrap/symbols/disasm"
 )
 
 func TestMemberIsNamedWhereThatIsCertain(t *testing.T) {
@@ -55,21 +59,45 @@ func testMember(t *testing.T, cc string) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if have := Member(im.Types(), f.Addr, tt.register, tt.offset); have != tt.want {
+			if have := Members(im, f.Addr)(Pointer{Register: tt.register}, tt.offset); have != tt.want {
 				t.Errorf("have %q, want %q", have, tt.want)
 			}
 		})
 	}
+	testLoaded(t, im)
 	if have := Member(im.Types(), addr.LinkAddr(16), "rdi", 0); have != "" {
 		t.Errorf("outside of every function: have %q", have)
 	}
 }
 
+// testLoaded looks for the read through v->peer in a real function.
+func testLoaded(t *testing.T, im *symbols.Image) {
+	t.Helper()
+	f, _ := im.Symbol("read_victim")
+	code := bytesAt(im, f.Addr, f.Size)
+	for _, in := range disasm.Disassemble(code, addr.Addr(f.Addr), addr.Addr(f.Addr), nil) {
+		inst, ok := in.Decoded()
+		m, isMem := inst.Args[1].(x86asm.Mem)
+		if !ok || !isMem || wide(m.Base) == "rdi" || wide(m.Base) == "rsi" || inst.MemBytes != 4 {
+			continue
+		}
+		c := Explain(&Input{
+			Code: code, Base: addr.Addr(f.Addr), PC: in.Addr, Reg: state{wide(m.Base): 0}.reg, Fault: pageFaultAt(0, 0),
+			Member: Members(im, addr.LinkAddr(in.Addr)),
+		})
+		if !strings.HasSuffix(c.Text, "null pointer, member v->peer->id at offset 0") {
+			t.Errorf("%s: have %q", in.Text, c.Text)
+		}
+		return
+	}
+	t.Error("no instruction reads v->peer->id")
+}
+
 func TestSentenceNamesTheMember(t *testing.T) {
 	in := Input{
 		Code: unhex(t, "48 8b 47 40"), Base: pc, PC: pc, Reg: state{"rdi": 0}.reg, Fault: pageFaultAt(0x40, 0),
-		Member: func(register string, offset int64) string {
-			if register == "rdi" && offset == 64 {
+		Member: func(p Pointer, offset int64) string {
+			if p.Register == "rdi" && offset == 64 {
 				return "v->peer"
 			}
 			return ""

@@ -17,6 +17,7 @@ const (
 	Modify  Op = "read and write" // one access of both kinds; the CPU reports a write
 	Execute Op = "execute"
 	Touch   Op = "access" // read or write, nobody knows
+	Free    Op = "free"   // of a whole object
 )
 
 // Access is one access to memory.

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ktrap/symbols/addr"
@@ -11,23 +12,33 @@ import (
 
 // Place says where the code of an oops lies, for who has symbols.
 type Place struct {
-	PC addr.Addr // of RIP
+	PC addr.Addr // of RIP; 0 if that is not known
 	// Linked is set where PC and the addresses that Name takes are those of vmlinux:
 	// nothing is computed from them.
 	Linked bool
 	Name   func(addr.Addr) string // may be nil
+	// Names makes Name for code that lies at base, where it depends on that. May be nil.
+	Names func(code []byte, base addr.Addr) func(addr.Addr) string
 	// Member is that of Input. May be nil.
-	Member func(register string, offset int64) string
+	Member func(p Pointer, offset int64) string
+	// Text gives the code of the file from PC on, where the log has none. May be nil.
+	Text func() []byte
+	// Levels gives function, file and line of the inlined levels of a frame and of the
+	// frame, innermost first; none if that is not known. May be nil.
+	Levels func(*oops.Frame) []oops.Frame
 }
 
 // FromOops explains the fault of a parsed oops from its own text. It is false if
 // no registers of a fault in the kernel were printed, which the stack protector
-// does not need.
+// and KASAN do not need.
 // p, which may be nil, says where RIP is; without it addresses of the listing
 // count from the beginning of the function, unless RIP was printed as a number.
 // For processors other than x86-64 there is a listing, and a sentence only from
 // the address that the kernel gave.
 func FromOops(o *oops.Oops, p *Place) (Cause, bool) {
+	if strings.Contains(o.Head, kasanHead) {
+		return FromKASAN(o, p)
+	}
 	b := faultBlock(o)
 	if f := ParseFault(string(o.Report)); f.Kind == StackProtector {
 		return Cause{Text: f.canary()}, true
@@ -42,14 +53,48 @@ func FromOops(o *oops.Oops, p *Place) (Cause, bool) {
 	code, _ := ParseCode(text)
 	in := Input{Code: code.Bytes, Fault: fault, Reg: registers(b)}
 	in.place(b, p)
-	in.Base = in.PC - addr.Addr(max(0, code.Mark))
 	if code.Mark < 0 && code.Word == 1 {
 		in.Code = nil // nobody knows where the instruction is
 	}
+	code.cut(&b.RIP)
+	in.Base = in.PC - addr.Addr(max(0, code.Mark))
+	if len(in.Code) > 0 {
+		in.Code = code.Bytes
+	}
+	if p != nil && p.PC != 0 && p.Names != nil {
+		in.Name = p.Names(in.Code, in.Base)
+	}
 	if _, x86 := b.Reg("rsp"); x86 && code.Word <= 1 {
+		if len(in.Code) == 0 && p != nil && p.PC != 0 && p.Text != nil {
+			if c, ok := fromFile(in, p.Text()); ok {
+				return c, true
+			}
+		}
 		return Explain(&in), true
 	}
 	return foreign(&in, b, code), true
+}
+
+// fromFile explains a fault by the instruction that the file has at its place. The
+// kernel patches its code, so what the log says must fit it.
+func fromFile(in Input, text []byte) (Cause, bool) {
+	in.Code, in.Base = text, in.PC
+	c := Explain(&in)
+	if len(c.Listing) == 0 || !c.Listing[0].Marked {
+		return Cause{}, false
+	}
+	c.Listing, c.FromFile = c.Listing[:1], true
+	switch in.Fault.Kind {
+	case PageFault, GeneralProtection, StackSegment:
+		a := c.Access
+		ok := a != nil && a.Known && len(a.terms) > 0 && in.Fault.HasAddr && a.holds(in.Fault.Addr)
+		return c, ok && !slices.ContainsFunc(a.terms, func(t term) bool { return !t.known })
+	case Bug, Warning:
+		return c, strings.HasPrefix(c.Listing[0].Text, "ud")
+	case Divide:
+		return c, strings.Contains(c.Text, "by zero")
+	}
+	return Cause{}, false
 }
 
 // FaultOf reads what the kernel said about the fault of a parsed oops.
@@ -115,7 +160,7 @@ func lateCode(text string) string {
 // place fills PC and names.
 func (in *Input) place(b *oops.Block, p *Place) {
 	switch f := b.RIP; {
-	case p != nil:
+	case p != nil && p.PC != 0:
 		in.PC, in.Relative, in.Name, in.Member = p.PC, p.Linked, p.Name, p.Member
 	case f.Addr != 0 || f.Func == "":
 		in.PC = addr.Addr(f.Addr)
@@ -147,6 +192,8 @@ func foreign(in *Input, b *oops.Block, code Code) Cause {
 	var c Cause
 	if _, arm64 := b.Reg("x0"); arm64 && code.Word == 4 {
 		c.Listing = disasm.ARM64(in.Code, in.Base, in.PC, in.Name)
+	} else if _, riscv := b.Reg("gp"); riscv && code.Word == 2 {
+		c.Listing = disasm.RISCV64(in.Code, in.Base, in.PC, in.Name)
 	} else if code.Word > 0 {
 		c.Listing = disasm.Words(in.Code, code.Word, in.Base, in.PC)
 	}

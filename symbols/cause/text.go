@@ -44,6 +44,7 @@ var heads = []struct {
 	{"general protection fault", GeneralProtection},                     // general protection fault, probably for non-canonical address 0xdead000000000110: 0000 [#1]
 	{"stack segment: ", StackSegment},                                   // stack segment: 0000 [#1] PREEMPT SMP NOPTI
 	{"divide error: ", Divide},                                          // divide error: 0000 [#1] SMP
+	{"divide_error: ", Divide},                                          // divide_error: 0000 [#1] PREEMPT SMP KASAN, as 5.8 and 5.9 say
 	{"invalid opcode: ", InvalidOpcode},                                 // Oops: invalid opcode: 0000 [#1] PREEMPT SMP
 	{"int3: 0000 [#", Breakpoint},                                       // int3: 0000 [#1] PREEMPT SMP NOPTI
 	{"stack-protector: Kernel stack is corrupted in: ", StackProtector}, // Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: f+0x1/0x2

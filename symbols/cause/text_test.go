@@ -20,6 +20,8 @@ func TestKernelsWordsSayWhatTrapped(t *testing.T) {
 		{"general protection", "Oops: general protection fault, probably for non-canonical address 0xdffffc0000000002: 0000 [#1] PREEMPT SMP KASAN\nKASAN: null-ptr-deref in range\n",
 			Fault{Kind: GeneralProtection, Addr: 0xdffffc0000000002, HasAddr: true, HasCode: true}},
 		{"general protection with a selector", "general protection fault: 0018 [#1] SMP\n", Fault{Kind: GeneralProtection, Error: 0x18, HasCode: true}},
+		{"division", "divide error: 0000 [#1] SMP\n", Fault{Kind: Divide}},
+		{"division, 5.8 and 5.9", "divide_error: 0000 [#1] PREEMPT SMP KASAN\n", Fault{Kind: Divide}},
 		{"BUG", "------------[ cut here ]------------\nkernel BUG at mm/slub.c:419!\ninvalid opcode: 0000 [#1] PREEMPT SMP NOPTI\n", Fault{Kind: Bug, Detail: "mm/slub.c:419"}},
 		{"BUG without its place", "Kernel BUG at [verbose debug info unavailable]\ninvalid opcode: 0000 [#1]\n", Fault{Kind: Bug}},
 		{"invalid opcode", "invalid opcode: 0000 [#1] PREEMPT SMP NOPTI\n", Fault{Kind: InvalidOpcode}},

@@ -31,6 +31,7 @@ func TestTrapsWithoutAnAccessAreExplained(t *testing.T) {
 		{"int3 of which nothing is known", "> c3", Fault{Kind: Breakpoint}, nil, "int3: a breakpoint that nobody handles"},
 		{"division by a register", "f7 f9", Fault{Kind: Divide}, state{"rcx": 0xffffffff00000000}, "idiv: division by zero, ecx = 0"},
 		{"quotient too large", "48 f7 f1", Fault{Kind: Divide}, state{"rcx": 2}, "div: the quotient by rcx = 0x2 is too large for its register"},
+		{"division that the log has no word for", "f7 f9", Fault{}, state{"rcx": 0}, "idiv: division by zero, ecx = 0"},
 		{"division by memory", "f7 7b 10", Fault{Kind: Divide}, nil, "idiv: the divisor at rbx+0x10 is 0, or the quotient is too large"},
 		{"division by an unknown register", "f7 f9", Fault{Kind: Divide}, state{"rcx": unknown}, "idiv: the divisor is 0, or the quotient is too large"},
 		{"missing endbr64", "55", Fault{Kind: ControlProtection, Detail: "indirect jump or call to f+0x0/0x10, which has no endbr64"}, nil,

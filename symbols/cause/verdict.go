@@ -184,8 +184,8 @@ func errorPointer(name string, v int64) string {
 // member says what of the thing pointed to was meant.
 func (e *explainer) member(a *Access, p term, offset int64) string {
 	plain := offset == a.disp
-	if e.Member != nil && plain {
-		if name := e.Member(p.name, offset); name != "" {
+	if plain {
+		if name := e.memberName(p.name, offset); name != "" {
 			return fmt.Sprintf(", member %s at offset %d", name, offset)
 		}
 	}

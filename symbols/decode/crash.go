@@ -184,6 +184,9 @@ func (a *Annotator) fillCause(c *Crash, o *oops.Oops) {
 	if at := ex.Access; at != nil && at.Known {
 		c.Access = &Access{Op: string(at.Op), Size: at.Size, Addr: hexOf(at.Addr), Expr: at.Expr, Verdict: string(at.Verdict), Offset: at.Offset}
 	}
+	if ex.FromFile {
+		c.Incomplete = append(c.Incomplete, "the log has no code: that of the file is shown")
+	}
 	var fault int64
 	for _, in := range ex.Listing {
 		if in.Marked {
@@ -193,7 +196,7 @@ func (a *Annotator) fillCause(c *Crash, o *oops.Oops) {
 	for _, in := range disasm.Around(ex.Listing, shownBefore, shownAfter) {
 		code := Code{Addr: hexOf(0), Bytes: fmt.Sprintf("%x", in.Bytes), Text: in.Text, Marked: in.Marked, Func: o.RIP.Func}
 		code.Offset = uint64(int64(o.RIP.Off) + int64(in.Addr) - fault)
-		if place != nil && !place.Linked {
+		if place != nil && place.PC != 0 && !place.Linked {
 			code.Addr = hexOf(uint64(in.Addr))
 		}
 		if in.Marked && len(c.Frames) > 0 && c.Frames[0].Kind == "fault" {

@@ -23,6 +23,8 @@ func (b *registerBlock) next(text string, list []place) bool {
 	switch {
 	case len(list) > 0 && list[0].exact:
 		*b = registerBlock{open: strings.Contains(text, "IP:")}
+	case inKernelByNumber(text):
+		*b = registerBlock{open: true}
 	case !b.open:
 	case strings.HasPrefix(strings.TrimLeft(text, " "), "Code: "):
 		b.code = true
@@ -32,6 +34,18 @@ func (b *registerBlock) next(text string, list []place) bool {
 		return done
 	}
 	return false
+}
+
+// inKernelByNumber recognizes an instruction pointer of the kernel that has no name.
+// Sample: RIP: 0010:0x0
+func inKernelByNumber(text string) bool {
+	rip, ok := strings.CutPrefix(strings.TrimLeft(text, " "), "RIP: ")
+	segment, at, _ := strings.Cut(rip, ":")
+	if !ok || len(segment) != 4 || !strings.HasPrefix(at, "0x") {
+		return false
+	}
+	v, ok := parseHex([]byte(segment))
+	return ok && v&3 == 0 // of a user's segment it is 3
 }
 
 // isRegisterLine recognizes "RAX: 0000000000000000 RBX: ...".
@@ -61,6 +75,9 @@ func (a *Annotator) explain(o *oops.Oops, at *cause.Place) []string {
 		c.Text = "nothing certain"
 	}
 	list := []string{keyCause + ": " + c.Text}
+	if c.FromFile {
+		list = append(list, "  the log has no code; this is the file's:")
+	}
 	for _, in := range disasm.Around(c.Listing, shownBefore, shownAfter) {
 		sign, operands := ' ', ""
 		if in.Marked {
@@ -73,39 +90,6 @@ func (a *Annotator) explain(o *oops.Oops, at *cause.Place) []string {
 		list = append(list, strings.TrimRight(text, " "))
 	}
 	return list
-}
-
-// placeOf says where the fault of a crash is, nil if nobody knows. Where a module's
-// sections lie, to each other and to the kernel, its file does not say.
-func (c *chooser) placeOf(o *oops.Oops) *cause.Place {
-	if o.RIP.Func == "" || o.RIP.Module != "" {
-		return nil
-	}
-	p := placeOfFrame(&o.RIP)
-	ans := c.answer(&p)
-	if ans == nil || len(ans.spots) != 1 {
-		return nil
-	}
-	k := c.kernel
-	at := &cause.Place{PC: ans.spots[0].fn.Where(), Linked: true, Name: k.namer(0)}
-	if k.slid {
-		at.PC, at.Linked, at.Name = k.slide.Run(addr.LinkAddr(at.PC)), false, k.namer(k.slide)
-	}
-	return at
-}
-
-// namer names addresses of the kernel proper.
-func (k *Kernel) namer(slide addr.Slide) func(addr.Addr) string {
-	return func(a addr.Addr) string {
-		f, ok := k.offline.Symbolizer().Func(addr.Addr(slide.Link(a)))
-		switch {
-		case !ok || f.Module != "":
-			return ""
-		case f.Off == 0:
-			return f.Name
-		}
-		return fmt.Sprintf("%s+%#x", f.Name, f.Off)
-	}
 }
 
 // placeOfFrame makes the place of a frame that was parsed.

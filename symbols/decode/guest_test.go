@@ -140,3 +140,30 @@ func TestGuestLogsDecodedTwiceAreTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestTheCausesOfTheGuestLogsNameWhatTheModuleDid asks for what only symbols can tell.
+func TestTheCausesOfTheGuestLogsNameWhatTheModuleDid(t *testing.T) {
+	vmlinux, module := kasanKernel(t)
+	for log, want := range map[string]string{
+		"k612-uaf":        "cause: read of 4 bytes at 0xffff88800179be10: 16 bytes inside a freed kmalloc-96 object, freed in c_uaf at /build/crashme612/crashme.c:224\n",
+		"k612-oob":        "cause: write of 1 byte at 0xffff888001211582: 30 bytes behind a kmalloc-128 object of 100 bytes, allocated in c_oob at /build/crashme612/crashme.c:",
+		"k612-doublefree": "cause: free at 0xffff88800179be00: the kmalloc-96 object is free already, freed in c_doublefree at /build/crashme612/crashme.c:",
+		"k612-gpf":        "rbx is LIST_POISON1, as list_del() leaves it, member v->id at offset 16\n",
+		"k612-kthread":    "cause: read of 4 bytes at rbx+0x10 = 0x10: null pointer, member v->peer->id at offset 16\n",
+		"k612-nullcall":   "cause: jump to 0x0: null function pointer\n",
+	} {
+		t.Run(log, func(t *testing.T) {
+			out, _, err := decoded(t, guestOptions(vmlinux, module, Own), guestText(t, log+".log"))
+			if err != nil || !strings.Contains(strings.ReplaceAll(out, "\r", ""), want) {
+				t.Errorf("%v: nowhere %q in\n%s", err, want, out)
+			}
+		})
+	}
+	out, _, _ := decoded(t, guestOptions(vmlinux, module, Own), guestText(t, "k612-gpf.log"))
+	out = strings.ReplaceAll(out, "\r", "")
+	for _, want := range []string{" call   <__asan_load4_noabort>\n", " mov    0xbd45(%rip),%rbx  # <uzero>\n", " mov    %eax,0xbd6f(%rip)  # <sink>\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("targets of the module's code: nowhere %q", want)
+		}
+	}
+}

@@ -16,7 +16,16 @@ __attribute__((noinline)) long read_victim(struct victim *v, char *text)
 	return v->peer->id + text[0];
 }
 
+long sum;
+
+__attribute__((noinline)) void read_all(struct victim *v)
+{
+	for (v = v->peer; v->id; v = v->peer)
+		sum += v->id;
+}
+
 int main(int argc, char **argv)
 {
+	read_all((struct victim *)argv);
 	return read_victim((struct victim *)argv, argv[0]);
 }

@@ -1,0 +1,152 @@
+package cause
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ktrap/symbols/oops"
+)
+
+// FromKASAN words a report of KASAN: what was done, where that lies in the object
+// concerned, and who has freed or allocated it. It is false for other crashes, and
+// for a report that is cut. p, which may be nil, needs no more than Levels.
+func FromKASAN(o *oops.Oops, p *Place) (Cause, bool) {
+	if !strings.Contains(o.Head, kasanHead) {
+		return Cause{}, false
+	}
+	f := parseKASAN(string(o.Report))
+	freeing := strings.HasPrefix(f.kind, "double-free") || strings.HasPrefix(f.kind, "invalid-free")
+	if f.access.Op == "" && !freeing {
+		return Cause{}, false
+	}
+	text := string(Free) // of an address that kernels up to 6.0 do not print
+	if f.access.Op != "" {
+		e := explainer{Input: &Input{}}
+		text = e.what(&f.access)
+	}
+	text += ": " + f.where()
+	switch {
+	case f.freed:
+		text += doneBy(o, p, "freed", "Freed")
+	case f.cache != "":
+		text += doneBy(o, p, "allocated", "Allocated")
+	}
+	c := Cause{Text: text}
+	if f.access.Op != Free && f.access.Known {
+		c.Access = &f.access
+	}
+	return c, true
+}
+
+// where words what lies at the address.
+func (f *finding) where() string {
+	object := "object"
+	if f.cache != "" {
+		object = f.cache + " object"
+	}
+	switch {
+	case strings.Contains(f.kind, "double-free") && f.distance == "0" && f.freed:
+		return "the " + object + " is free already"
+	case f.distance == "0" && f.side == "inside" && f.freed:
+		return "the beginning of a freed " + object
+	case f.distance != "" && f.side == "inside" && f.freed:
+		return fmt.Sprintf("%s bytes inside a freed %s", f.distance, object)
+	case f.distance != "" && f.side == "inside" && f.access.Op != Free:
+		return fmt.Sprintf("%s bytes inside a %s, behind what was asked for", f.distance, object)
+	case f.distance != "" && f.side == "inside":
+		return fmt.Sprintf("%s bytes inside a %s", f.distance, object)
+	case f.distance == "0" && f.side == "behind" && f.size != "":
+		return fmt.Sprintf("just behind a %s of %s bytes", object, f.size)
+	case f.distance != "" && f.size != "":
+		return fmt.Sprintf("%s bytes %s a %s of %s bytes", f.distance, f.side, object, f.size)
+	case f.variable != "":
+		return "in or behind the variable " + f.variable
+	case f.frame != "":
+		return f.onStack()
+	case f.access.Known && (f.kind == "null-ptr-deref" || f.kind == "user-memory-access" || f.kind == "wild-memory-access"):
+		e := explainer{Input: &Input{}}
+		if v := e.judge(&f.access); v.bad() {
+			f.access.Verdict, f.access.Offset = v.kind, v.offset
+			return v.text
+		}
+	}
+	if f.vmalloc {
+		return f.kind + ", in a mapping of vmalloc"
+	}
+	return f.kind
+}
+
+// onStack words which variable of a frame is nearest.
+func (f *finding) onStack() string {
+	best, nearest := "", int64(-1)
+	for _, l := range f.locals {
+		d, words := l.from-f.offset, "before"
+		switch {
+		case f.offset >= l.to:
+			d, words = f.offset-l.to, "behind"
+		case f.offset >= l.from:
+			d, words = 0, "inside"
+		}
+		if nearest >= 0 && d >= nearest {
+			continue
+		}
+		nearest = d
+		switch {
+		case words == "inside":
+			best = fmt.Sprintf("%d bytes inside the local variable %s", f.offset-l.from, l.name)
+		case d == 0:
+			best = "just behind the local variable " + l.name
+		default:
+			best = fmt.Sprintf("%d bytes %s the local variable %s", d, words, l.name)
+		}
+	}
+	if best == "" {
+		return "in the stack frame of " + f.frame
+	}
+	return best + " of " + f.frame
+}
+
+// doneBy words who freed or allocated the object: the first function of that stack
+// that is none of the allocator or of KASAN.
+func doneBy(o *oops.Oops, p *Place, verb, title string) string {
+	i := slices.IndexFunc(o.Traces, func(t oops.Trace) bool { return strings.HasPrefix(strings.TrimSpace(t.Title), title) })
+	if i < 0 {
+		return ""
+	}
+	for j := range o.Traces[i].Frames {
+		levels := []oops.Frame{o.Traces[i].Frames[j]}
+		if p != nil && p.Levels != nil && levels[0].File == "" {
+			if at := p.Levels(&levels[0]); len(at) > 0 {
+				levels = at
+			}
+		}
+		for _, l := range levels {
+			switch {
+			case l.Func == "" || allocates(l.Func):
+			case l.File != "":
+				return fmt.Sprintf(", %s in %s at %s:%d", verb, l.Func, l.File, l.Line)
+			default:
+				return fmt.Sprintf(", %s in %s", verb, l.Func)
+			}
+		}
+	}
+	return ""
+}
+
+// allocates recognizes functions of the allocators, of KASAN and of RCU's way to free.
+// Source: linux mm/slub.c, mm/slab_common.c, mm/util.c, mm/kasan, kernel/rcu/tree.c.
+func allocates(name string) bool {
+	switch name {
+	case "kfree", "kvfree", "kfree_sensitive", "kzfree", "vfree", "kfree_bulk", "save_stack", "set_track":
+		return true
+	}
+	for _, start := range []string{"kasan_", "__kasan_", "kmem_cache_", "__kmem_cache_", "kmalloc", "__kmalloc", "__do_kmalloc", "kzalloc", "kcalloc",
+		"krealloc", "kvmalloc", "__kvmalloc", "kvzalloc", "kvcalloc", "slab_", "__slab", "___slab", "___cache_free", "__cache_free", "do_slab_free",
+		"poison_", "unpoison_", "stack_trace_save", "save_stack_trace"} {
+		if strings.HasPrefix(name, start) {
+			return true
+		}
+	}
+	return false
+}

@@ -14,10 +14,10 @@ import (
 )
 
 // explain fills what a report says about the instruction that trapped: the
-// listing, and why. Of an access that KASAN reports there is only said, the text.
+// listing, and why. Of what a sanitizer reports there is only said, the text.
 func (w *World) explain(r *report.Report, c *captured, f cause.Fault, said *oops.Oops) {
 	if said != nil {
-		if why, ok := cause.FromKASAN(said, &cause.Place{Levels: w.levelsOf}); ok {
+		if why, ok := cause.FromWords(said, &cause.Place{Levels: w.levelsOf}); ok {
 			r.Cause, r.Access = why.Text, accessOf(&why)
 			return
 		}

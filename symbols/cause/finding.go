@@ -8,13 +8,41 @@ import (
 	"ktrap/symbols/oops"
 )
 
-// FromKASAN words a report of KASAN: what was done, where that lies in the object
-// concerned, and who has freed or allocated it. It is false for other crashes, and
-// for a report that is cut. p, which may be nil, needs no more than Levels.
-func FromKASAN(o *oops.Oops, p *Place) (Cause, bool) {
-	if !strings.Contains(o.Head, kasanHead) {
+// FromWords explains a crash of which there are words only, since no instruction has
+// trapped: what KASAN and UBSAN report. It is false for others, and for a report that
+// is cut. p, which may be nil, needs no more than Levels.
+func FromWords(o *oops.Oops, p *Place) (Cause, bool) {
+	switch {
+	case strings.Contains(o.Head, kasanHead):
+		return fromKASAN(o, p)
+	case strings.Contains(o.Head, ubsanHead):
+		return fromUBSAN(o)
+	}
+	return Cause{}, false
+}
+
+// ubsanHead opens a report of UBSAN; the finding is the next line.
+// Sample: UBSAN: array-index-out-of-bounds in /build/crashme/crashme.c:618:12
+// Sample: index 5 is out of range for type 'int [4]'
+// Source: linux lib/ubsan.c.
+const ubsanHead = "UBSAN: "
+
+// fromUBSAN cites the finding.
+func fromUBSAN(o *oops.Oops) (Cause, bool) {
+	_, rest, _ := strings.Cut(string(o.Report), ubsanHead)
+	head, rest, _ := strings.Cut(rest, "\n")
+	finding, _, _ := strings.Cut(rest, "\n")
+	_, at, ok := strings.Cut(strings.TrimSpace(head), " in ")
+	finding = strings.TrimPrefix(said(strings.TrimSpace(finding)), ": ")
+	if !ok || finding == "" || strings.HasPrefix(finding, "CPU: ") || said(at) == "" {
 		return Cause{}, false
 	}
+	return Cause{Text: finding + ", at " + at}, true
+}
+
+// fromKASAN words a report of KASAN: what was done, where that lies in the object
+// concerned, and who has freed or allocated it.
+func fromKASAN(o *oops.Oops, p *Place) (Cause, bool) {
 	f := parseKASAN(string(o.Report))
 	freeing := strings.HasPrefix(f.kind, "double-free") || strings.HasPrefix(f.kind, "invalid-free")
 	if f.access.Op == "" && !freeing {

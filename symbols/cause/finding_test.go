@@ -69,7 +69,7 @@ func TestReportsOfKASANAreSentences(t *testing.T) {
 			if len(found) != 1 {
 				t.Fatalf("%d crashes", len(found))
 			}
-			c, ok := FromKASAN(&found[0], nil)
+			c, ok := FromWords(&found[0], nil)
 			if c.Text != tt.want || ok != (tt.want != "") {
 				t.Errorf("have %q, %v\nwant %q", c.Text, ok, tt.want)
 			}
@@ -91,8 +91,27 @@ func TestWhoFreedIsFoundBehindInlinedAllocators(t *testing.T) {
 		}
 		return []oops.Frame{{Func: "kfree", File: "slab.h", Line: 1}, {Func: "drop_it", File: "it.c", Line: 7}, {Func: "outer", File: "it.c", Line: 20}}
 	}}
-	c, _ := FromKASAN(&found[0], place)
+	c, _ := FromWords(&found[0], place)
 	if !strings.HasSuffix(c.Text, ", freed in drop_it at it.c:7") {
 		t.Errorf("have %q", c.Text)
+	}
+}
+
+func TestReportsOfUBSANAreSentences(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"index", "UBSAN: array-index-out-of-bounds in mm/x.c:618:12\nindex 5 is out of range for type 'int [4]'\n", "index 5 is out of range for type 'int [4]', at mm/x.c:618:12"},
+		{"shift", "UBSAN: shift-out-of-bounds in mm/x.c:617:11\nshift exponent 40 is too large for 32-bit type 'int'\n", "shift exponent 40 is too large for 32-bit type 'int', at mm/x.c:617:11"},
+		{"cut", "UBSAN: shift-out-of-bounds in mm/x.c:617:11\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			found := oops.Parse([]byte(tt.text + "CPU: 0 PID: 1 Comm: sh Not tainted 6.1.0 #1\nCall Trace:\n <TASK>\n f+0x1/0x2\n g+0x1/0x2\n </TASK>\n"))
+			if len(found) != 1 {
+				t.Fatalf("%d crashes", len(found))
+			}
+			if c, ok := FromOops(&found[0], nil); c.Text != tt.want || ok != (tt.want != "") {
+				t.Errorf("have %q, %v\nwant %q", c.Text, ok, tt.want)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,8 +37,8 @@ type Place struct {
 // For processors other than x86-64 there is a listing, and a sentence only from
 // the address that the kernel gave.
 func FromOops(o *oops.Oops, p *Place) (Cause, bool) {
-	if strings.Contains(o.Head, kasanHead) {
-		return FromKASAN(o, p)
+	if strings.Contains(o.Head, kasanHead) || strings.Contains(o.Head, ubsanHead) {
+		return FromWords(o, p)
 	}
 	b := faultBlock(o)
 	if f := ParseFault(string(o.Report)); f.Kind == StackProtector {
@@ -46,6 +47,7 @@ func FromOops(o *oops.Oops, p *Place) (Cause, bool) {
 		return Cause{}, false
 	}
 	fault, after := around(o, b)
+	fault.message(o)
 	text := b.Code
 	if text == "" {
 		text = lateCode(after)
@@ -104,7 +106,25 @@ func FaultOf(o *oops.Oops) Fault {
 		return ParseFault(string(o.Report))
 	}
 	f, _ := around(o, b)
+	f.message(o)
 	return f
+}
+
+// cutHere begins warnings. The message of WARN(), if it has one, is the next line,
+// and the head of the crash the one after it.
+const cutHere = "[ cut here ]------------\n"
+
+// message adds what a warning says, which is printed before its head.
+func (f *Fault) message(o *oops.Oops) {
+	before, _, ok := bytes.Cut(o.ReportText, []byte(o.Head))
+	i := bytes.LastIndex(before, []byte(cutHere))
+	if f.Kind != Warning || !ok || i < 0 {
+		return
+	}
+	lines := strings.Split(string(before[i+len(cutHere):]), "\n")
+	if len(lines) == 2 && lines[1] == "" {
+		f.Detail += said(strings.TrimSpace(lines[0]))
+	}
 }
 
 // faultBlock is the first set of registers of the kernel that was printed with an

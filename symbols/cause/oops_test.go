@@ -76,3 +76,25 @@ func TestOtherProcessorsAreListed(t *testing.T) {
 		})
 	}
 }
+
+func TestTheMessageOfAWarningIsPartOfTheSentence(t *testing.T) {
+	const rest = "WARNING: CPU: 0 PID: 1 at lib/refcount.c:28 f+0x1/0x20\nModules linked in:\nCPU: 0 PID: 1 Comm: sh Not tainted 6.1.0 #1\nRIP: 0010:f+0x1/0x20\n" +
+		"Code: 90 <0f> 0b c3\nRSP: 0018:ffffcd4a003cbcb8 EFLAGS: 00000202\nRAX: 0000000000000000 RBX: 0000000000000001 RCX: 0000000000000000\nCall Trace:\n g+0x1/0x2\n"
+	tests := []struct{ name, message, want string }{
+		{"message", "refcount_t: underflow; use-after-free.\n", "ud2: WARN() at lib/refcount.c:28: refcount_t: underflow; use-after-free."},
+		{"none", "", "ud2: WARN() at lib/refcount.c:28"},
+		{"of several lines", "one\ntwo\n", "ud2: WARN() at lib/refcount.c:28"},
+		{"not printable", "\x1b[2J\n", "ud2: WARN() at lib/refcount.c:28"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			found := oops.Parse([]byte("------------[ cut here ]------------\n" + tt.message + rest))
+			if len(found) != 1 {
+				t.Fatalf("%d crashes", len(found))
+			}
+			if c, _ := FromOops(&found[0], nil); c.Text != tt.want {
+				t.Errorf("have %q\nwant %q", c.Text, tt.want)
+			}
+		})
+	}
+}

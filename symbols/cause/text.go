@@ -20,6 +20,17 @@ func ParseFault(text string) Fault {
 	return f
 }
 
+// said is a message of the kernel as part of a sentence.
+func said(message string) string {
+	if message == "" || strings.ContainsFunc(message, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return ""
+	}
+	return ": " + message[:min(len(message), maxMessage)]
+}
+
+// maxMessage bounds what is cited.
+const maxMessage = 160
+
 // heads lists what lines open, by what they contain.
 // Source: linux arch/x86/mm/fault.c show_fault_oops; arch/x86/kernel/traps.c;
 // lib/bug.c; mm/kfence/report.c; each entry has a line as a sample.

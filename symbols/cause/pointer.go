@@ -28,38 +28,54 @@ func (e *explainer) memberName(register string, offset int64) string {
 	if name := e.Member(Pointer{Register: register}, offset); name != "" {
 		return name
 	}
-	if p, ok := e.loaded(register); ok {
-		return e.Member(p, offset)
+	p, at := Pointer{Register: register}, e.at
+	for range maxLoads {
+		i, disp, ok := e.loaded(&p, at)
+		if !ok {
+			break
+		}
+		at, p.Via = i, append([]int64{disp}, p.Via...)
+		p.Back = uint64(e.marked.Addr - e.list[i].Addr)
+		if name := e.Member(p, offset); name != "" {
+			return name
+		}
 	}
 	return ""
 }
 
-// farBack is how many instructions a pointer may have been loaded before its use.
-const farBack = 8
+// farBack is how many instructions a pointer may have been loaded before its use,
+// maxLoads how many pointers may have led to it.
+const (
+	farBack  = 8
+	maxLoads = 4
+)
 
-// loaded finds the load that a register has its value from, in straight code.
-func (e *explainer) loaded(register string) (Pointer, bool) {
-	for i := e.at - 1; i >= 0 && i >= e.at-farBack; i-- {
+// loaded finds the load that the register of a pointer has its value from at an
+// instruction, in straight code, and sets the register that it was loaded through.
+func (e *explainer) loaded(p *Pointer, at int) (load int, disp int64, ok bool) {
+	register := p.Register
+	for i := at - 1; i >= 0 && i >= at-farBack; i-- {
 		inst, ok := e.list[i].Decoded()
 		if !ok {
-			return Pointer{}, false
+			return 0, 0, false
 		}
 		to, isReg := inst.Args[0].(x86asm.Reg)
 		if !isReg || wide(to) != register {
 			if !keeps(&inst, register) {
-				return Pointer{}, false
+				return 0, 0, false
 			}
 			continue
 		}
 		m, isMem := inst.Args[1].(x86asm.Mem)
 		if inst.Op == x86asm.MOV && isMem && width(to) == 64 && m.Segment == 0 && m.Index == 0 && wide(m.Base) != "" && m.Base != x86asm.RSP {
-			return Pointer{Register: wide(m.Base), Back: uint64(e.marked.Addr - e.list[i].Addr), Via: []int64{m.Disp}}, true
+			p.Register = wide(m.Base)
+			return i, m.Disp, true
 		}
 		if !keeps(&inst, register) {
-			return Pointer{}, false
+			return 0, 0, false
 		}
 	}
-	return Pointer{}, false
+	return 0, 0, false
 }
 
 // keeps reports whether an instruction leaves a register as it is, and goes on

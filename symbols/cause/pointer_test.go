@@ -13,6 +13,7 @@ func TestTheLoadBeforeANullPointerSaysWhoseItIs(t *testing.T) {
 	tests := []struct{ name, code, want string }{
 		{"straight before", "48 8b 47 28 > 8b 40 10", "{rdi 4 [40]} 16"},
 		{"over itself", "48 8b 5b 28 > 8b 43 10", "{rbx 4 [40]} 16"},
+		{"through three pointers", "48 8b b7 d8 00 00 00 48 8b 3e > 8b 47 10", "{rdi 10 [216 0]} 16"},
 		{"others between", "48 8b 47 28 31 d2 48 89 fe > 8b 40 10", "{rdi 9 [40]} 16"},
 		{"call that keeps the register", "48 8b 5b 28 e8 00 00 00 00 > 8b 43 10", "{rbx 9 [40]} 16"},
 		{"call that does not", "48 8b 47 28 e8 00 00 00 00 > 8b 40 10", ""},
@@ -30,7 +31,7 @@ func TestTheLoadBeforeANullPointerSaysWhoseItIs(t *testing.T) {
 			lead, have := unhex(t, before), ""
 			Explain(&Input{
 				Code: unhex(t, before+after), Base: pc, PC: pc + addr.Addr(len(lead)),
-				Reg: state{"rax": 0, "rbx": 0}.reg, Fault: pageFaultAt(0x10, 0),
+				Reg: state{"rax": 0, "rbx": 0, "rdi": 0}.reg, Fault: pageFaultAt(0x10, 0),
 				Member: func(p Pointer, offset int64) string {
 					if p.Back > 0 {
 						have = fmt.Sprint(p, offset)

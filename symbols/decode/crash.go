@@ -199,6 +199,11 @@ func (a *Annotator) fillCause(c *Crash, o *oops.Oops) {
 		if place != nil && place.PC != 0 && !place.Linked {
 			code.Addr = hexOf(uint64(in.Addr))
 		}
+		for _, op := range ex.Operands {
+			if in.Marked {
+				code.Values = append(code.Values, op.String())
+			}
+		}
 		if in.Marked && len(c.Frames) > 0 && c.Frames[0].Kind == "fault" {
 			code.File, code.Line = c.Frames[0].File, c.Frames[0].Line
 		}

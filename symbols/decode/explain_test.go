@@ -1,6 +1,9 @@
 package decode
 
 import (
+	"bytes"
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +32,22 @@ func TestTheCauseStandsBehindTheRegistersOfAFault(t *testing.T) {
 				t.Error("the log has changed")
 			}
 		})
+	}
+}
+
+func TestAnObjectHasTheValuesOfTheInstruction(t *testing.T) {
+	log := "BUG: kernel NULL pointer dereference, address: 0000000000000000\nOops: 0000 [#1] SMP\nCPU: 0 PID: 1 Comm: sh Not tainted 6.1.0 #1\nRIP: 0010:f+0x1/0x20\n" +
+		"Code: 90 <8b> 40 00\nRSP: 0018:ffffc900005a7bf8 EFLAGS: 00000246\nRAX: 0000000000000000 RBX: fffff520000b4f80 RCX: 0000000000000000\nCall Trace:\n g+0x1/0x20\n"
+	var out bytes.Buffer
+	if _, err := JSON(&out, strings.NewReader(log), &Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var c Crash
+	if err := json.Unmarshal(out.Bytes(), &c); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Code) != 2 || len(c.Code[0].Values) > 0 || !slices.Equal(c.Code[1].Values, []string{"rax=0x0"}) {
+		t.Errorf("have %+v", c.Code)
 	}
 }
 

@@ -104,6 +104,8 @@ type Code struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Marked bool   `json:"marked"`
+
+	Values []string `json:"values,omitempty"` // of the registers that the faulting instruction read: rax=0x0
 }
 
 // Source is an excerpt of a source file.

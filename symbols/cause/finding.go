@@ -9,7 +9,7 @@ import (
 )
 
 // FromWords explains a crash of which there are words only, since no instruction has
-// trapped: what KASAN and UBSAN report. It is false for others, and for a report that
+// trapped: what KASAN, KMSAN and UBSAN report. It is false for others, and for a report that
 // is cut. p, which may be nil, needs no more than Levels.
 func FromWords(o *oops.Oops, p *Place) (Cause, bool) {
 	switch {
@@ -17,8 +17,34 @@ func FromWords(o *oops.Oops, p *Place) (Cause, bool) {
 		return fromKASAN(o, p)
 	case strings.Contains(o.Head, ubsanHead):
 		return fromUBSAN(o)
+	case strings.Contains(o.Head, kmsanHead):
+		return fromKMSAN(o, p), true
 	}
 	return Cause{}, false
+}
+
+// hasWords reports whether FromWords is what explains a crash.
+func hasWords(o *oops.Oops) bool {
+	return strings.Contains(o.Head, kasanHead) || strings.Contains(o.Head, ubsanHead) || strings.Contains(o.Head, kmsanHead)
+}
+
+// kmsanHead opens a report of KMSAN.
+// Sample: BUG: KMSAN: uninit-value in ppp_send_frame+0x28d/0x27c0
+// Sample: Uninit was created at:
+// Sample: Local variable v created at:
+// Source: linux mm/kmsan/report.c.
+const kmsanHead = "BUG: KMSAN: "
+
+// fromKMSAN words whose value was used.
+func fromKMSAN(o *oops.Oops, p *Place) Cause {
+	const local, created = "Local variable ", " created at:"
+	for _, t := range o.Traces {
+		name, ok := strings.CutPrefix(strings.TrimSpace(t.Title), local)
+		if name, isLocal := strings.CutSuffix(name, created); ok && isLocal && len(t.Frames) > 0 && said(name) != "" {
+			return Cause{Text: fmt.Sprintf("use of the local variable %s of %s, which was never written", name, t.Frames[0].Func)}
+		}
+	}
+	return Cause{Text: "use of memory that was never written" + doneBy(o, p, "allocated", "Uninit was created at")}
 }
 
 // ubsanHead opens a report of UBSAN; the finding is the next line.
@@ -31,7 +57,11 @@ const ubsanHead = "UBSAN: "
 func fromUBSAN(o *oops.Oops) (Cause, bool) {
 	_, rest, _ := strings.Cut(string(o.Report), ubsanHead)
 	head, rest, _ := strings.Cut(rest, "\n")
-	finding, _, _ := strings.Cut(rest, "\n")
+	finding, rest, _ := strings.Cut(rest, "\n")
+	if strings.HasSuffix(strings.TrimSpace(finding), "overflow:") {
+		operands, _, _ := strings.Cut(rest, "\n")
+		finding = strings.TrimSpace(finding) + " " + strings.TrimSpace(operands)
+	}
 	_, at, ok := strings.Cut(strings.TrimSpace(head), " in ")
 	finding = strings.TrimPrefix(said(strings.TrimSpace(finding)), ": ")
 	if !ok || finding == "" || strings.HasPrefix(finding, "CPU: ") || said(at) == "" {
@@ -171,7 +201,8 @@ func allocates(name string) bool {
 	}
 	for _, start := range []string{"kasan_", "__kasan_", "kmem_cache_", "__kmem_cache_", "kmalloc", "__kmalloc", "__do_kmalloc", "kzalloc", "kcalloc",
 		"krealloc", "kvmalloc", "__kvmalloc", "kvzalloc", "kvcalloc", "slab_", "__slab", "___slab", "___cache_free", "__cache_free", "do_slab_free",
-		"poison_", "unpoison_", "stack_trace_save", "save_stack_trace"} {
+		"poison_", "unpoison_", "stack_trace_save", "save_stack_trace", "kmsan_", "__msan_", "alloc_pages", "__alloc_pages", "__get_free_pages",
+		"allocate_slab", "new_slab", "__alloc_skb", "alloc_skb", "__netdev_alloc_skb", "folio_alloc", "__folio_alloc", "filemap_alloc_folio"} {
 		if strings.HasPrefix(name, start) {
 			return true
 		}

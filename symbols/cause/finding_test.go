@@ -101,6 +101,8 @@ func TestReportsOfUBSANAreSentences(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"index", "UBSAN: array-index-out-of-bounds in mm/x.c:618:12\nindex 5 is out of range for type 'int [4]'\n", "index 5 is out of range for type 'int [4]', at mm/x.c:618:12"},
 		{"shift", "UBSAN: shift-out-of-bounds in mm/x.c:617:11\nshift exponent 40 is too large for 32-bit type 'int'\n", "shift exponent 40 is too large for 32-bit type 'int', at mm/x.c:617:11"},
+		{"overflow", "UBSAN: signed-integer-overflow in kernel/x.c:310:16\nsigned integer overflow:\n9223372036854775807 + 1 cannot be represented in type 'long int'\n",
+			"signed integer overflow: 9223372036854775807 + 1 cannot be represented in type 'long int', at kernel/x.c:310:16"},
 		{"cut", "UBSAN: shift-out-of-bounds in mm/x.c:617:11\n", ""},
 	}
 	for _, tt := range tests {
@@ -110,6 +112,27 @@ func TestReportsOfUBSANAreSentences(t *testing.T) {
 				t.Fatalf("%d crashes", len(found))
 			}
 			if c, ok := FromOops(&found[0], nil); c.Text != tt.want || ok != (tt.want != "") {
+				t.Errorf("have %q, %v\nwant %q", c.Text, ok, tt.want)
+			}
+		})
+	}
+}
+
+func TestReportsOfKMSANAreSentences(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"memory", "Uninit was created at:\n __kmalloc_node_track_caller+0xe0c/0x1510\n __alloc_skb+0x545/0xf90\n ppp_write+0x11d/0x5e0\n do_iter_write+0xb0c/0x1500\n",
+			"use of memory that was never written, allocated in ppp_write"},
+		{"memory of nobody knows whom", "Uninit was created at:\n(stack is not available)\n", "use of memory that was never written"},
+		{"local variable", "Local variable v created at:\n take+0x11d/0x5e0\n do_iter_write+0xb0c/0x1500\n", "use of the local variable v of take, which was never written"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			found := oops.Parse([]byte("=====================================================\nBUG: KMSAN: uninit-value in f+0x28d/0x27c0\n f+0x28d/0x27c0\n g+0x23e/0x4b0\n\n" + tt.text +
+				"\nCPU: 1 PID: 3479 Comm: sh Not tainted 6.1.0 #1\n=====================================================\n"))
+			if len(found) != 1 {
+				t.Fatalf("%d crashes", len(found))
+			}
+			if c, ok := FromOops(&found[0], nil); c.Text != tt.want || !ok {
 				t.Errorf("have %q, %v\nwant %q", c.Text, ok, tt.want)
 			}
 		})

@@ -37,7 +37,7 @@ type Place struct {
 // For processors other than x86-64 there is a listing, and a sentence only from
 // the address that the kernel gave.
 func FromOops(o *oops.Oops, p *Place) (Cause, bool) {
-	if strings.Contains(o.Head, kasanHead) || strings.Contains(o.Head, ubsanHead) {
+	if hasWords(o) {
 		return FromWords(o, p)
 	}
 	b := faultBlock(o)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,7 @@ type finding struct {
 func (c *doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	ctx, stop := interruptible(ctx) // a Ctrl-C must not leave the guest standing
 	defer stop()
-	list := slices.Concat(hostFindings(), labFindings(ctx, log), cacheFindings(index.UserFolder()), sourceFindings(symbols.KeptSources()))
+	list := slices.Concat(hostFindings(ctx), labFindings(ctx, log), cacheFindings(index.UserFolder()), sourceFindings(symbols.KeptSources()))
 	if c.Vmlinux != "" {
 		list = append(list, vmlinuxFindings(c.Vmlinux)...)
 	}
@@ -84,7 +85,7 @@ func (f *finding) print(w io.Writer) {
 	}
 }
 
-func hostFindings() []finding {
+func hostFindings(ctx context.Context) []finding {
 	var out []finding
 	for _, r := range lab.Requirements() {
 		f := finding{What: r.Command, State: "ok"}
@@ -95,6 +96,9 @@ func hostFindings() []finding {
 			f.State, f.Detail, f.Do = "missing", r.Why, "ktrap lab install, or apt-get install "+r.Package
 		}
 		out = append(out, f)
+	}
+	if f := gdbFinding(ctx, cmp.Or(os.Getenv("KTRAP_GDB"), "gdb")); f != nil {
+		out = append(out, *f)
 	}
 	kvm := finding{What: "/dev/kvm", State: "note", Detail: "cannot be opened: guests are emulated (TCG), slow but complete"}
 	if f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err == nil {

@@ -83,6 +83,7 @@ func memoryError(err error) []byte {
 // tables say; else, if gdb has moved per-CPU data together with the kernel, where
 // the thread's CPU has its own.
 func (v *Stopped) readAs(ctx context.Context, at place, p []byte, a addr.Addr) error {
+	a = v.imagePerCPU(ctx, at, a)
 	if !at.runs && !at.crash && !a.Kernel() {
 		err := v.readUserOf(ctx, at, p, a)
 		return v.unslid(ctx, at, a, err, func(a addr.Addr) error { return v.Target.Memory(ctx).ReadMemory(p, a) })
@@ -118,14 +119,30 @@ func (v *Stopped) unslid(ctx context.Context, at place, a addr.Addr, err error, 
 	if err == nil || v.World == nil {
 		return err
 	}
-	cpu := at.cpu.Index
-	if n, err := v.World.Kernel.CPUNumber(ctx, at.cpu); err == nil {
-		cpu = n
-	}
-	if real, ok := v.World.Kernel.SlidPerCPU(ctx, a, cpu); ok {
+	if real, ok := v.World.Kernel.SlidPerCPU(ctx, a, v.cpuNumber(ctx, at)); ok {
 		return f(real)
 	}
 	return err
+}
+
+// imagePerCPU turns the address of a per-CPU variable in the kernel's image into that
+// of the copy of the thread's CPU; others stay.
+func (v *Stopped) imagePerCPU(ctx context.Context, at place, a addr.Addr) addr.Addr {
+	if v.World == nil || !v.World.Kernel.InImagePerCPU(a) {
+		return a
+	}
+	if real, ok := v.World.Kernel.ImagePerCPU(ctx, a, v.cpuNumber(ctx, at)); ok {
+		return real
+	}
+	return a
+}
+
+// cpuNumber is the kernel's number of the CPU that a thread runs on.
+func (v *Stopped) cpuNumber(ctx context.Context, at place) int {
+	if n, err := v.World.Kernel.CPUNumber(ctx, at.cpu); err == nil {
+		return n
+	}
+	return at.cpu.Index
 }
 
 // writeAs writes memory as a thread sees it.
@@ -133,6 +150,7 @@ func (v *Stopped) writeAs(ctx context.Context, at place, a addr.Addr, data []byt
 	if !at.runs && !at.crash && !a.Kernel() {
 		return errors.New("memory of a process that does not run cannot be written")
 	}
+	a = v.imagePerCPU(ctx, at, a)
 	err := v.Target.WriteMemory(ctx, at.cpu, a, data)
 	if _, said := errors.AsType[*rsp.Error](err); !said {
 		return err

@@ -97,10 +97,10 @@ func (g *gdbClient) libraries(ctx context.Context) ([]byte, error) {
 		}
 		v.watchModules(ctx)
 		_ = v.call(func() { g.modules, g.due = true, false }) // the reply fails as well
-		park := parking
+		park, perCPU := parking, v.modulesPerCPU(ctx)
 		for _, m := range v.libraryModules(ctx) {
 			var l gdbview.Library
-			l, park = library(m, park)
+			l, park = library(m, perCPU[m.Name], park)
 			list = append(list, l)
 		}
 		return nil
@@ -114,9 +114,22 @@ func (g *gdbClient) libraries(ctx context.Context) ([]byte, error) {
 // Source: linux Documentation/arch/x86/x86_64/mm.rst.
 const parking addr.Addr = 0xfffffffffe000000
 
+// modulesPerCPU gives, by module, where gdb is to put per-CPU data.
+func (v *Stopped) modulesPerCPU(ctx context.Context) map[string]addr.Addr {
+	loaded, _ := v.World.Kernel.Modules(ctx) // what is wrong with the list was said when it was read for the world
+	out := make(map[string]addr.Addr)
+	for i := range loaded {
+		if at, ok := v.World.Kernel.ModulePerCPU(&loaded[i]); ok {
+			out[loaded[i].Name] = at
+		}
+	}
+	return out
+}
+
 // library places a module's file where the guest has it. Sections that the guest
-// does not name, such as .modinfo, and those of a finished init are parked.
-func library(m *symbols.Module, park addr.Addr) (gdbview.Library, addr.Addr) {
+// does not name, such as .modinfo, and those of a finished init are parked; perCPU is
+// where that of per-CPU data goes, 0 if the module has none.
+func library(m *symbols.Module, perCPU, park addr.Addr) (gdbview.Library, addr.Addr) {
 	if m.Image == nil {
 		l := gdbview.Library{Name: m.Name, Sections: []addr.Addr{park}}
 		if len(m.Text) > 0 {
@@ -128,12 +141,18 @@ func library(m *symbols.Module, park addr.Addr) (gdbview.Library, addr.Addr) {
 	if path, err := filepath.Abs(l.Name); err == nil {
 		l.Name = path
 	}
+	if path, err := readable(l.Name, keptModules()); err == nil {
+		l.Name = path // else gdb says that it cannot read it
+	}
 	inited := !slices.ContainsFunc(m.Text, func(r symbols.Range) bool { return r.Contains(m.Sections[".init.text"]) })
 	for _, s := range m.Image.File().Sections() {
 		if s.Flags&elf.SHF_ALLOC == 0 {
 			continue
 		}
 		at, loaded := m.Sections[s.Name]
+		if s.Name == ".data..percpu" {
+			at, loaded = perCPU, perCPU != 0
+		}
 		if !loaded || inited && strings.HasPrefix(s.Name, ".init.") {
 			at, park = park, park+addr.Addr(s.Size+15)&^15
 		}

@@ -24,11 +24,49 @@ func (k *Kernel) IsPerCPU(a addr.Addr) bool {
 	return ok1 && ok2 && a >= k.perCPULink(start) && a < k.perCPULink(end)
 }
 
+// moduleReserve is the room behind the kernel's own per-CPU variables that those of
+// modules are in.
+// Source: linux include/linux/percpu.h, PERCPU_MODULE_RESERVE.
+const moduleReserve = 8 << 10
+
+// ModulePerCPU is where a debugger is to put the per-CPU section of a module, so that
+// its variables are treated as those of the kernel: slid with it, until 6.14. False:
+// the module has none.
+func (k *Kernel) ModulePerCPU(m *Module) (addr.Addr, bool) {
+	start, ok := link(k.image, "__per_cpu_start")
+	switch {
+	case !ok || m.PerCPU == 0:
+		return 0, false
+	case start >= kernelImage:
+		return m.PerCPU, true
+	}
+	return m.PerCPU + addr.Addr(k.Slide), true
+}
+
+// InImagePerCPU reports whether a per-CPU variable lies at a in the kernel's image, as
+// they do from 6.15 on: that is only what every copy began as, and the memory is
+// somebody else's by now.
+func (k *Kernel) InImagePerCPU(a addr.Addr) bool {
+	start, ok1 := link(k.image, "__per_cpu_start")
+	end, ok2 := link(k.image, "__per_cpu_end")
+	return ok1 && ok2 && start >= kernelImage && a >= k.Slide.Run(start) && a < k.Slide.Run(end)+moduleReserve
+}
+
+// ImagePerCPU gives a CPU's copy of the per-CPU variable at a. False: none lies there
+// in the image.
+func (k *Kernel) ImagePerCPU(ctx context.Context, a addr.Addr, cpu int) (addr.Addr, bool) {
+	if !k.InImagePerCPU(a) {
+		return 0, false
+	}
+	off, err := k.cpuOffset(k.memory(ctx), cpu)
+	return a + addr.Addr(off), err == nil
+}
+
 // SlidPerCPU undoes what a debugger does to per-CPU variables that are linked at
 // zero: it moves them with the rest of vmlinux. An address that is a slid symbol
 // becomes that CPU's copy of the variable; one that is such a symbol plus the offset
 // of some CPU becomes the copy of that one. False: it is neither, which all
-// addresses are for kernels from 6.15 on.
+// addresses are for kernels from 6.15 on; see ImagePerCPU.
 func (k *Kernel) SlidPerCPU(ctx context.Context, a addr.Addr, cpu int) (addr.Addr, bool) {
 	start, ok1 := link(k.image, "__per_cpu_start")
 	end, ok2 := link(k.image, "__per_cpu_end")
@@ -37,7 +75,7 @@ func (k *Kernel) SlidPerCPU(ctx context.Context, a addr.Addr, cpu int) (addr.Add
 	}
 	slid := func(a addr.Addr) (addr.Addr, bool) {
 		at := a - addr.Addr(k.Slide)
-		return at, at >= addr.Addr(start) && at < addr.Addr(end)
+		return at, at >= addr.Addr(start) && at < addr.Addr(end)+moduleReserve
 	}
 	m := k.memory(ctx)
 	if at, ok := slid(a); ok {

@@ -17,9 +17,10 @@ func TestAPerCPUVariableThatADebuggerHasMovedIsFound(t *testing.T) {
 		slid + base[1]:              base[1] + 0x80,
 		addr.Addr(testSlide) - 1:    0,
 		addr.Addr(testSlide):        base[1],
-		addr.Addr(testSlide) + 4096: 0,
-		0x80:                        0,
-		base[1] + 0x80:              0, // where it really is
+		addr.Addr(testSlide) + 4096: base[1] + 4096, // the first of a module's
+		addr.Addr(testSlide) + 4096 + moduleReserve: 0,
+		0x80:           0,
+		base[1] + 0x80: 0, // where it really is
 	} {
 		got, ok := g.SlidPerCPU(t.Context(), a, 1)
 		if ok != (want != 0) || ok && got != want {
@@ -29,6 +30,46 @@ func TestAPerCPUVariableThatADebuggerHasMovedIsFound(t *testing.T) {
 	g.img.syms["__per_cpu_start"], g.img.syms["__per_cpu_end"] = 0xffffffff83000000, 0xffffffff83001000
 	if got, ok := g.SlidPerCPU(t.Context(), slid, 1); ok {
 		t.Errorf("in an image with its own per-CPU data: %v", got)
+	}
+}
+
+func TestAPerCPUVariableInTheImageIsReadWhereACPUHasItsOwn(t *testing.T) {
+	g, base := cpuGuest()
+	if got, ok := g.ImagePerCPU(t.Context(), addr.Addr(testSlide)+0x80, 1); ok {
+		t.Errorf("of a kernel that links them at zero: %v", got)
+	}
+	g.img.syms["__per_cpu_start"], g.img.syms["__per_cpu_end"] = 0xffffffff83000000, 0xffffffff83001000
+	first := testSlide.Run(0xffffffff83000000)
+	for a, want := range map[addr.Addr]addr.Addr{
+		first: first + base[1], first + 0xfff: first + 0xfff + base[1],
+		first + 0x1000: first + 0x1000 + base[1], // a module's
+		first - 1:      0, first + 0x1000 + moduleReserve: 0,
+		first + base[1]: 0, // where it really is
+	} {
+		got, ok := g.ImagePerCPU(t.Context(), a, 1)
+		if ok != (want != 0) || ok && got != want {
+			t.Errorf("%v: %v, %v, want %v", a, got, ok, want)
+		}
+	}
+}
+
+func TestThePerCPUSectionOfAModuleIsPutBesideTheKernels(t *testing.T) {
+	g, _ := cpuGuest()
+	m := &Module{PerCPU: 0x1040}
+	if got, ok := g.ModulePerCPU(m); ok {
+		t.Errorf("of a kernel without per-CPU data: %v", got)
+	}
+	g.img.syms["__per_cpu_start"] = 0
+	if got, ok := g.ModulePerCPU(m); !ok || got != addr.Addr(testSlide)+0x1040 {
+		t.Errorf("%v, %v", got, ok)
+	}
+	if got, ok := g.ModulePerCPU(new(Module)); ok {
+		t.Errorf("of a module that has none: %v", got)
+	}
+	g.img.syms["__per_cpu_start"] = 0xffffffff83000000
+	m.PerCPU = testSlide.Run(0xffffffff83001040)
+	if got, ok := g.ModulePerCPU(m); !ok || got != m.PerCPU {
+		t.Errorf("in the image: %v, %v", got, ok)
 	}
 }
 

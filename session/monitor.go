@@ -25,13 +25,13 @@ type question struct {
 // monitorCommands feeds the dispatch and the help.
 func monitorCommands() []monitorCommand {
 	return []monitorCommand{
-		{"bt", "", "the whole stack of the selected thread, over exceptions and interrupts", monitorStack},
+		{"bt", "[THREAD|ADDR]", "the whole stack of the selected thread, over exceptions and interrupts; of a thread, or of the one with ADDR on its stack", monitorStack},
 		{"report", "", "the report of the crash the guest stands at", monitorReport},
 		{"dmesg", "[-n N]", "the kernel's log, or its last N lines", monitorDmesg},
 		{"ps", "[TEXT]", "tasks, those whose name has TEXT", monitorTasks},
 		{"mods", "", "modules: where they are and which file they are from", monitorModules},
 		{"locate", "ADDR", "function and source line of an address or symbol, calls inlined there too", monitorLocate},
-		{"who", "ADDR", "what lies at an address: symbol, module, task, stack, per-CPU data, physical address", monitorWho},
+		{"who", "ADDR", "what lies at an address: symbol, module, task, stack, per-CPU data, slab object, page", monitorWho},
 		{"traps", "", "where the guest is stopped at crashes, and what is done about them", monitorTraps},
 		{"on", "CLASS=stop|log|off[:N]", "what to do at a class of crashes from now on", monitorOn},
 		{"threads", "cpus|tasks", "whether gdb's threads are CPUs or tasks, from the next stop on", monitorThreads},

@@ -3,23 +3,25 @@ package session
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
+	"ktrap/session/gdbview"
 	"ktrap/session/kernel"
 	"ktrap/session/report"
 	"ktrap/session/unwind"
 	"ktrap/symbols/addr"
 )
 
-// monitorStack shows what gdb cannot unwind.
+// monitorStack shows what gdb cannot unwind, and of whom: gdb tells a stub which
+// thread it has selected only when it needs to, so that after `info threads` the stub
+// still has the last of the list.
 func monitorStack(ctx context.Context, v *Stopped, q *question) (string, error) {
 	w, err := v.Kernel()
 	if err != nil {
 		return "", err
 	}
-	at, err := v.placeOf(ctx, q.now.thread)
+	at, err := v.stackAsked(ctx, q)
 	if err != nil {
 		return "", err
 	}
@@ -33,10 +35,54 @@ func monitorStack(ctx context.Context, v *Stopped, q *question) (string, error) 
 		list, err = v.TaskFrames(ctx, at.task)
 	}
 	var b strings.Builder
+	fmt.Fprintf(&b, "thread %d: %s\n", at.id, v.nameOf(ctx, at))
 	if e := report.Levels(&b, w.ReportFrames(list), 0, -1, nil); e != nil {
 		return "", e
 	}
 	return b.String(), err
+}
+
+// stackAsked finds the thread that a question is about: the selected one, one named
+// by its number, or the one on whose stack an address is.
+func (v *Stopped) stackAsked(ctx context.Context, q *question) (place, error) {
+	if q.args == "" {
+		return v.placeOf(ctx, q.now.thread)
+	}
+	if id, err := strconv.ParseUint(q.args, 0, 31); err == nil {
+		at, err := v.placeOf(ctx, int(id))
+		if err != nil {
+			return at, fmt.Errorf("thread %d: %w", id, err)
+		}
+		return at, nil
+	}
+	a, err := v.address(q.args)
+	if err != nil {
+		return place{}, err
+	}
+	tasks, err := v.World.Kernel.Tasks(ctx)
+	for i := range tasks {
+		if s, e := v.World.Kernel.TaskStack(tasks[i]); e == nil && a >= s.Low && a < s.High {
+			return v.placeOf(ctx, gdbview.TaskID(tasks[i].PID, tasks[i].CPU))
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("%v is on no task's stack", a)
+	}
+	return place{}, err
+}
+
+// nameOf says who a thread is.
+func (v *Stopped) nameOf(ctx context.Context, at place) string {
+	switch {
+	case at.crash:
+		return "the crash of " + v.LastStop().Crash.Report.Comm
+	case !at.runs:
+		return fmt.Sprintf("%s, sleeps", at.task.Comm)
+	}
+	if r := v.runnerOn(ctx, at.cpu); r.task.Addr != 0 {
+		return fmt.Sprintf("%s, on CPU %d", r.task.Comm, at.cpu.Index)
+	}
+	return fmt.Sprintf("CPU %d", at.cpu.Index)
 }
 
 func monitorDmesg(ctx context.Context, v *Stopped, q *question) (string, error) {
@@ -110,6 +156,9 @@ func (v *Stopped) address(text string) (addr.Addr, error) {
 	if text == "" {
 		return 0, errWhat
 	}
+	if text == "(nil)" { // as gdb prints %p
+		return 0, nil
+	}
 	if n, err := strconv.ParseUint(text, 0, 64); err == nil {
 		return addr.Addr(n), nil
 	}
@@ -155,82 +204,4 @@ func monitorLocate(_ context.Context, v *Stopped, q *question) (string, error) {
 		fmt.Fprintf(&b, "    %v\n", reason)
 	}
 	return b.String(), nil
-}
-
-// monitorWho collects everything that is known of an address.
-func monitorWho(ctx context.Context, v *Stopped, q *question) (string, error) {
-	a, err := v.address(q.args)
-	if err != nil {
-		return "", err
-	}
-	w, k := v.World, v.World.Kernel
-	var b strings.Builder
-	fmt.Fprintf(&b, "%v\n", a)
-	if name := w.SymbolName(a); name != "" {
-		fmt.Fprintf(&b, "    symbol %s\n", name)
-	}
-	for _, m := range w.Symbols.Modules() {
-		if m.Image == nil {
-			continue
-		}
-		for _, s := range m.Image.File().Sections() {
-			if at := m.Sections[s.Name]; at != 0 && a >= at && uint64(a-at) < s.Size {
-				fmt.Fprintf(&b, "    module %s, section %s+%#x (%s)\n", m.Name, s.Name, uint64(a-at), filepath.Base(m.Image.Path()))
-			}
-		}
-	}
-	v.whoseStack(ctx, &b, a)
-	if online, err := k.Online(ctx); err == nil {
-		for _, cpu := range online {
-			if zero, err := k.PerCPUAddr(ctx, 0, cpu); err == nil && k.IsPerCPU(a-zero) {
-				fmt.Fprintf(&b, "    per-CPU data of CPU %d, %s\n", cpu, orUnnamed(w.SymbolName(a-zero), a-zero))
-			}
-		}
-	}
-	if k.IsPerCPU(a) {
-		b.WriteString("    a per-CPU variable before a CPU's offset is added\n")
-	}
-	if pa, err := v.Target.Translate(ctx, a); err == nil {
-		fmt.Fprintf(&b, "    physical address %#x\n", pa)
-	} else {
-		fmt.Fprintf(&b, "    %v\n", err)
-	}
-	return b.String(), nil
-}
-
-func orUnnamed(name string, a addr.Addr) string {
-	if name == "" {
-		return fmt.Sprintf("offset %#x", uint64(a))
-	}
-	return name
-}
-
-// whoseStack names the tasks whose struct or stack an address is in, and the stacks
-// of CPUs.
-func (v *Stopped) whoseStack(ctx context.Context, b *strings.Builder, a addr.Addr) {
-	k := v.World.Kernel
-	tasks, err := k.Tasks(ctx)
-	if err != nil {
-		fmt.Fprintf(b, "    tasks: %v\n", err)
-	}
-	for _, t := range tasks {
-		if s, err := k.TaskStack(t); err == nil && a >= s.Low && a < s.High {
-			fmt.Fprintf(b, "    stack of task %s [%d], %#x bytes below its top\n", t.Comm, t.PID, uint64(s.High-a))
-		}
-		if size := k.TaskSize(); a >= t.Addr && a < t.Addr+size {
-			fmt.Fprintf(b, "    task_struct of %s [%d]+%#x\n", t.Comm, t.PID, uint64(a-t.Addr))
-		}
-	}
-	cpus, err := v.Target.CPUs(ctx)
-	if err != nil {
-		return
-	}
-	for _, c := range cpus {
-		stacks, _ := k.CPUStacks(ctx, c) // what cannot be found has no name
-		for _, s := range stacks {
-			if a >= s.Low && a < s.High {
-				fmt.Fprintf(b, "    %s stack of CPU %d, %#x bytes below its top\n", s.Name, c.Index, uint64(s.High-a))
-			}
-		}
-	}
 }

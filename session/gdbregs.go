@@ -71,7 +71,11 @@ func (v *Stopped) saved(ctx context.Context, at place) (func(target.Register) ([
 	}
 	if !at.crash {
 		regs, err := v.World.Kernel.BlockedRegs(ctx, at.task)
-		return func(r target.Register) ([]byte, bool) { return blockedRegister(&regs, r.Name) }, err
+		if err != nil { // as of a task that is dead; gdb would end its list of threads at an error
+			v.log.Debug("read the registers of a task", "pid", at.task.PID, "err", err)
+			return func(target.Register) ([]byte, bool) { return nil, false }, nil
+		}
+		return func(r target.Register) ([]byte, bool) { return blockedRegister(&regs, r.Name) }, nil
 	}
 	frame := v.crashFrame()
 	if frame == nil {

@@ -122,6 +122,17 @@ func (m *Machine) xfer(args string) string {
 	return "l" + doc[off:]
 }
 
+// regType is gdb's name for a register's type; it takes no int of any other size.
+func regType(bytes int) string {
+	switch bytes {
+	case 10:
+		return "i387_ext"
+	case 16:
+		return "uint128"
+	}
+	return "int"
+}
+
 // coreXML describes regs. Like QEMU's it holds a block that is commented out.
 func coreXML() string {
 	var b strings.Builder
@@ -130,7 +141,7 @@ func coreXML() string {
 		if r.name == "fs_base" {
 			b.WriteString("\n<!--\n<reg name=\"cs_base\" bitsize=\"64\" type=\"int\"/>\n-->")
 		}
-		fmt.Fprintf(&b, "\n<reg name=%q bitsize=\"%d\" type=\"int\"", r.name, r.bytes*8)
+		fmt.Fprintf(&b, "\n<reg name=%q bitsize=\"%d\" type=%q", r.name, r.bytes*8, regType(r.bytes))
 		if n == 0 {
 			b.WriteString(` regnum="0"`)
 		}

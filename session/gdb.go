@@ -11,6 +11,7 @@ import (
 	"ktrap/rsp"
 	"ktrap/session/machine"
 	"ktrap/session/vm"
+	"ktrap/symbols/addr"
 )
 
 // gdbClient is one gdb on ktrap's port. To gdb, ktrap is a stub whose threads
@@ -36,6 +37,9 @@ type gdbClient struct {
 	due     bool   // the list has changed since
 	looks   bool   // it was told, and reads; the guest goes on when it has resumed
 	listed  uint64 // number of the stop in which it last read the list of threads
+
+	slide *addr.Slide // where it was told that the kernel is; nil before that
+	moved bool        // the kernel is elsewhere since a reboot
 
 	// Owned by the reader.
 	sliced    []byte // the object that gdb reads in slices

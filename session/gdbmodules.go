@@ -39,6 +39,7 @@ func (v *Stopped) watchModules(ctx context.Context) {
 	v.found = append(v.found, func(ctx context.Context, v *Stopped) error {
 		v.hookModules(ctx)
 		v.modulesChanged()
+		v.kernelMoved(ctx)
 		return nil
 	})
 }

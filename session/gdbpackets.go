@@ -152,6 +152,7 @@ func (g *gdbClient) offsets() []byte {
 	if g.lldb {
 		text = addr.Addr(w.Kernel.Slide)
 	}
+	g.placed(w.Kernel.Slide)
 	return fmt.Appendf(nil, "TextSeg=%016x", uint64(text))
 }
 

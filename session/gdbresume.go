@@ -92,6 +92,8 @@ func (g *gdbClient) resume(ctx context.Context, p string, now *moment) {
 	_ = g.s.call(func() { // after the loop's end gdb is cut off
 		g.waits = true
 		switch {
+		case g.moved:
+			g.exits()
 		case why != "":
 			g.print(why)
 			g.tellAgain(still)
@@ -104,7 +106,7 @@ func (g *gdbClient) resume(ctx context.Context, p string, now *moment) {
 			g.s.resumer = g
 			g.s.step(r)
 		}
-		if now.early && why == "" {
+		if now.early && why == "" && g.waits {
 			g.s.step(machine.Interrupt{})
 		}
 	})

@@ -48,8 +48,14 @@ func (g *gdb) Write(p []byte) (int, error) {
 // startGDB starts a gdb that knows nothing but args.
 func startGDB(t *testing.T, args ...string) *gdb {
 	t.Helper()
+	return startProgram(t, "gdb", args...)
+}
+
+// startProgram starts a gdb by its name.
+func startProgram(t *testing.T, program string, args ...string) *gdb {
+	t.Helper()
 	args = append([]string{"-nx", "-q", "-ex", "set pagination off", "-ex", "set confirm off", "-ex", "set width 0"}, args...)
-	g := &gdb{cmd: exec.Command("gdb", args...), more: make(chan struct{}, 1), done: make(chan struct{})}
+	g := &gdb{cmd: exec.Command(program, args...), more: make(chan struct{}, 1), done: make(chan struct{})}
 	g.cmd.Stdout, g.cmd.Stderr = g, g
 	var err error
 	if g.in, err = g.cmd.StdinPipe(); err != nil {
@@ -83,20 +89,29 @@ func (g *gdb) until(t *testing.T, text string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), gdbWait)
 	defer cancel()
+	got, err := g.await(ctx, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// await waits for a text and returns what came up to its end.
+func (g *gdb) await(ctx context.Context, text string) (string, error) {
 	for {
 		g.mu.Lock()
 		fresh := g.out.String()[g.read:]
 		g.mu.Unlock()
 		if i := strings.Index(fresh, text); i >= 0 {
 			g.read += i + len(text)
-			return fresh[:i+len(text)]
+			return fresh[:i+len(text)], nil
 		}
 		select {
 		case <-g.more:
 		case <-g.done:
-			t.Fatalf("gdb ended before it said %q: %q", text, fresh)
+			return fresh, fmt.Errorf("gdb ended before it said %q: %q", text, fresh)
 		case <-ctx.Done():
-			t.Fatalf("gdb did not say %q: %q", text, fresh)
+			return fresh, fmt.Errorf("gdb did not say %q: %q", text, fresh)
 		}
 	}
 }

@@ -1,0 +1,321 @@
+//go:build qemu
+
+package session_test
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ktrap/session"
+	"ktrap/session/guest"
+)
+
+// feature is a row of the table: what ktrap gives a debugger, and how that is seen.
+type feature struct {
+	part  string // of what ktrap delivers to gdb
+	name  string
+	steps []step
+	lldb  []step   // nil: not tried with LLDB
+	args  []string // of a process of its own
+}
+
+// step is one command and what must be said to it.
+type step struct {
+	do    string   // the command; "" for what begins in the guest or is a key
+	want  []string // in this order
+	not   string   // must not be said; "" if nothing must not
+	guest string   // is begun in the guest before the command, and ends by itself
+	until string   // what ends the answer; "" for the prompt
+	key   bool     // Ctrl-C once the command has been taken
+}
+
+// gdbWaits bounds one command in the table; without an index gdb 13 needs half a
+// minute of CPU for its first type.
+const gdbWaits = 90 * time.Second
+
+// debugger is a column of the table.
+type debugger struct {
+	program, version string
+	lldb             bool
+	marks            map[string]string // by row; the log has what went wrong
+}
+
+// alwaysShown is how many columns there are in any case.
+const alwaysShown = 3
+
+// findDebuggers are those of $PATH and $KTRAP_GDBS. Of one that is not here the
+// column says so.
+func findDebuggers(t *testing.T) []*debugger {
+	t.Helper()
+	var list []*debugger
+	names := []string{"gdb", "gdb-multiarch", "lldb"}
+	for v := 14; v < 30; v++ {
+		names = append(names, fmt.Sprintf("gdb-%d", v))
+	}
+	for _, name := range append(names, filepath.SplitList(os.Getenv("KTRAP_GDBS"))...) {
+		d := &debugger{program: name, lldb: strings.Contains(filepath.Base(name), "lldb"), marks: map[string]string{}}
+		out, err := exec.CommandContext(t.Context(), name, "--version").Output()
+		if err != nil && len(list) >= alwaysShown {
+			continue // not one of those that are always shown
+		}
+		if err == nil {
+			first, _, _ := strings.Cut(string(out), "\n")
+			fields := strings.Fields(first)
+			d.version = fields[len(fields)-1]
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+func TestEveryFeatureWithEveryDebugger(t *testing.T) {
+	m := boot(t, "6.1", nil)
+	o := m.options(t)
+	o.Listen = "127.0.0.1:0"
+	o.ModuleDirs = []string{someModules(t, o.ModuleDirs[0])}
+	t.Setenv("KTRAP_CACHE", t.TempDir()) // of unpacked modules
+	all := features()
+	debuggers := findDebuggers(t)
+	tmp := t.TempDir()
+	run(t, o, func(ctx context.Context, s *session.Session) {
+		p := words{strings.NewReplacer("PORT", s.ListenAddr(), "VMLINUX", o.Vmlinux, "TMP", tmp)}
+		for i, d := range debuggers {
+			if d.version == "" {
+				continue
+			}
+			if i > 0 { // the last one has let the guest panic
+				m.reset(ctx, t, s)
+			}
+			g := m.login(ctx, t, s)
+			began := time.Now()
+			if d.lldb {
+				d.runLLDB(ctx, t, p, g, all)
+			} else {
+				d.runGDB(ctx, t, p, g, all)
+			}
+			t.Logf("%s %s took %v", d.program, d.version, time.Since(began).Round(time.Second))
+			g.Close()
+		}
+	})
+	writeGDBTable(t, all, debuggers)
+}
+
+// reset boots the guest anew.
+func (m *machine) reset(ctx context.Context, t *testing.T, s *session.Session) {
+	t.Helper()
+	began := m.Console().Offset()
+	if err := m.QMP().Do(ctx, "system_reset", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	resume(ctx, t, s)
+	if _, err := m.Console().WaitFor(ctx, began, "guest is ready"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// someModules is a folder with the modules of the guest, but for one that is not
+// there and one that is compressed.
+func someModules(t *testing.T, from string) string {
+	t.Helper()
+	dir := t.TempDir()
+	files, err := filepath.Glob(filepath.Join(from, "*.ko"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no modules in %s: %v", from, err)
+	}
+	for _, f := range files {
+		switch filepath.Base(f) {
+		case "failover.ko":
+		case "net_failover.ko":
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var packed bytes.Buffer
+			z := gzip.NewWriter(&packed)
+			_, err = z.Write(data)
+			if err = errors.Join(err, z.Close(), os.WriteFile(filepath.Join(dir, "net_failover.ko.gz"), packed.Bytes(), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			if err := os.Symlink(f, filepath.Join(dir, filepath.Base(f))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
+}
+
+// words are what stands for a place in the commands: PORT, VMLINUX, TMP.
+type words struct{ *strings.Replacer }
+
+func (w words) all(list []string) []string {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i] = w.Replace(out[i])
+	}
+	return out
+}
+
+// runGDB takes one gdb through all rows.
+func (d *debugger) runGDB(ctx context.Context, t *testing.T, p words, g *guest.Guest, all []feature) {
+	t.Helper()
+	common := startProgram(t, d.program)
+	defer common.kill()
+	for _, f := range all {
+		gdb := common
+		if f.args != nil {
+			gdb = startProgram(t, d.program, p.all(f.args)...)
+		}
+		d.marks[f.name] = "pass"
+		for _, st := range f.steps {
+			if err := gdb.try(ctx, t, p, g, st); err != nil {
+				d.marks[f.name] = "fail"
+				t.Errorf("%s: %s: %s: %v", d.program, f.name, st.do, err)
+				break
+			}
+		}
+		if gdb != common {
+			gdb.kill()
+		}
+	}
+}
+
+// try takes one step and says what is wrong with what came.
+func (g *gdb) try(ctx context.Context, t *testing.T, p words, in *guest.Guest, st step) error {
+	t.Helper()
+	if st.guest != "" {
+		go func() { _ = in.Run(ctx, st.guest, nil) }() // a crash or the test's end may cut it off
+	}
+	if st.do == "" {
+		return nil
+	}
+	if _, err := fmt.Fprintln(g.in, p.Replace(st.do)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, gdbWaits)
+	defer cancel()
+	if st.key {
+		if _, err := g.await(ctx, "Continuing."); err != nil {
+			return err
+		}
+		if err := g.cmd.Process.Signal(syscall.SIGINT); err != nil {
+			return err
+		}
+	}
+	got, err := g.await(ctx, cmp.Or(st.until, prompt))
+	if err == nil && st.until != "" {
+		_, err = g.await(ctx, prompt)
+	}
+	if err != nil {
+		return err
+	}
+	rest := got
+	for _, w := range st.want {
+		_, after, ok := strings.Cut(rest, w)
+		if !ok {
+			return fmt.Errorf("no %q, or not in this place, in:\n%s", w, got)
+		}
+		rest = after
+	}
+	if st.not != "" && strings.Contains(got, st.not) {
+		return fmt.Errorf("%q in:\n%s", st.not, got)
+	}
+	return nil
+}
+
+// runLLDB takes LLDB through its rows in one go, as it takes no notice of when a
+// command is typed. What it cannot do is no failure of ktrap's.
+func (d *debugger) runLLDB(ctx context.Context, t *testing.T, p words, g *guest.Guest, all []feature) {
+	t.Helper()
+	args := []string{"-b"}
+	for _, f := range all {
+		for _, st := range f.lldb {
+			if st.guest != "" {
+				go func() { _ = g.Run(ctx, st.guest, nil) }()
+			}
+			args = append(args, "-o", p.Replace(st.do))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*gdbWaits)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, d.program, args...).CombinedOutput()
+	if err != nil {
+		t.Logf("%s: %v", d.program, err)
+	}
+	rest := string(out)
+	for _, f := range all {
+		if len(f.lldb) == 0 {
+			continue
+		}
+		d.marks[f.name] = "pass"
+		for i, st := range f.lldb {
+			line := p.Replace(st.do)
+			_, after, ok := strings.Cut(rest, "(lldb) "+line+"\n")
+			answer, _, _ := strings.Cut(after, "(lldb) ")
+			left := answer
+			for _, w := range st.want {
+				_, more, found := strings.Cut(left, w)
+				ok, left = ok && found, more
+			}
+			if !ok {
+				d.marks[f.name] = "fail"
+				t.Logf("%s: %s: step %d, %s: %s", d.program, f.name, i, line, answer)
+				break
+			}
+			rest = after
+		}
+	}
+}
+
+// writeGDBTable prints the table, and writes it where KTRAP_TABLES says.
+func writeGDBTable(t *testing.T, all []feature, debuggers []*debugger) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("| | what |")
+	for _, d := range debuggers {
+		fmt.Fprintf(&b, " %s |", strings.TrimSpace(filepath.Base(d.program)+" "+d.version))
+	}
+	older := len(debuggers) == alwaysShown
+	if older {
+		b.WriteString(" newer gdb |")
+	}
+	b.WriteString("\n|" + strings.Repeat("---|", strings.Count(b.String(), "|")-1) + "\n")
+	for _, f := range all {
+		fmt.Fprintf(&b, "| %s | %s |", f.part, f.name)
+		for _, d := range debuggers {
+			mark := d.marks[f.name]
+			if mark == "" {
+				mark = "not run"
+			}
+			fmt.Fprintf(&b, " %s |", mark)
+		}
+		if older {
+			b.WriteString(" not run |")
+		}
+		b.WriteByte('\n')
+	}
+	t.Logf("\n%s", b.String())
+	dir := os.Getenv("KTRAP_TABLES")
+	if dir == "" || testing.Short() {
+		return
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "# What works behind ktrap with which debugger\n\nMade by `make integration` (session, TestEveryFeatureWithEveryDebugger) on Linux 6.1 under QEMU TCG, with every gdb in\n`PATH` or `$KTRAP_GDBS` and with lldb. `not run`: the debugger is not here, or the row was not tried with it.\n\n" + b.String()
+	if err := os.WriteFile(filepath.Join(dir, "gdb.md"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -73,7 +73,7 @@ func (v *Stopped) saved(ctx context.Context, at place) (func(target.Register) ([
 		regs, err := v.World.Kernel.BlockedRegs(ctx, at.task)
 		if err != nil { // as of a task that is dead; gdb would end its list of threads at an error
 			v.log.Debug("read the registers of a task", "pid", at.task.PID, "err", err)
-			return func(target.Register) ([]byte, bool) { return nil, false }, nil
+			return nowhere, nil
 		}
 		return func(r target.Register) ([]byte, bool) { return blockedRegister(&regs, r.Name) }, nil
 	}
@@ -87,6 +87,12 @@ func (v *Stopped) saved(ctx context.Context, at place) (func(target.Register) ([
 	}
 	mem := v.Target.Memory(ctx)
 	return func(r target.Register) ([]byte, bool) { return crashRegister(frame, r.Name, mem, cpu) }, nil
+}
+
+// nowhere is a thread of which no register is known. gdb cannot go on from one without
+// a pc, so it has one.
+func nowhere(r target.Register) ([]byte, bool) {
+	return word(0), r.Name == "rip" || r.Name == "rsp"
 }
 
 // Segments of kernel code. Source: linux arch/x86/include/asm/segment.h.

@@ -73,6 +73,7 @@ func connecting() []feature {
 				{do: "12-target-detach", want: []string{"12^done"}},
 			},
 		},
+		{part: "1", name: dapRow},
 		{
 			part: "1", name: "a second one beside it, with breakpoints of its own", args: []string{"VMLINUX"},
 			steps: []step{
@@ -108,6 +109,12 @@ func perCPU() []feature {
 				{do: "output current_task->comm", want: []string{`"`}},
 				{do: "thread 1", want: []string{"Switching to thread 1"}},
 				{do: "output cpu_number", want: []string{"0"}},
+			},
+			lldb: []step{
+				{do: "thread select 2", want: []string{"thread #2"}},
+				{do: "expression cpu_number", want: []string{"= 1"}},
+				{do: "thread select 1", want: []string{"thread #1"}},
+				{do: "expression cpu_number", want: []string{"= 0"}},
 			},
 		},
 		{
@@ -325,7 +332,20 @@ func last() []feature {
 			{do: "delete"},
 			{do: "continue", want: []string{"kernel panic: crashme asked for a panic", "SIGABRT"}},
 			{do: "bt", want: []string{"panic", "c_panic", "crashme_write"}},
+		},
+	}, {
+		part: "1", name: rebootRow,
+		steps: []step{
+			{do: "break vfs_read", want: []string{"Breakpoint"}},
+			{do: "monitor system_reset"},
+			{do: "continue", want: []string{"the guest has rebooted", "exited normally"}}, // but for once in 500 times
+			{do: "target remote PORT", want: []string{"Remote debugging using"}},
+			{do: "output linux_banner[0]", want: []string{"76 'L'"}},
+			{do: "continue", want: []string{"vfs_read"}},
 			{do: "detach", want: []string{"detached"}},
 		},
 	}}
 }
+
+// rebootRow leaves a fresh guest for the next debugger.
+const rebootRow = "a reboot that moves the kernel: gdb is told to connect again, and its breakpoints hold"

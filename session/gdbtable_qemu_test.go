@@ -95,7 +95,7 @@ func TestEveryFeatureWithEveryDebugger(t *testing.T) {
 			if d.version == "" {
 				continue
 			}
-			if i > 0 { // the last one has let the guest panic
+			if i > 0 && debuggers[i-1].marks[rebootRow] != "pass" { // it has let the guest panic
 				m.reset(ctx, t, s)
 			}
 			g := m.login(ctx, t, s)
@@ -175,6 +175,10 @@ func (d *debugger) runGDB(ctx context.Context, t *testing.T, p words, g *guest.G
 	defer common.kill()
 	for _, f := range all {
 		gdb := common
+		if f.name == dapRow {
+			d.editor(ctx, t, p)
+			continue
+		}
 		if f.args != nil {
 			gdb = startProgram(t, d.program, p.all(f.args)...)
 		}
@@ -189,6 +193,19 @@ func (d *debugger) runGDB(ctx context.Context, t *testing.T, p words, g *guest.G
 		if gdb != common {
 			gdb.kill()
 		}
+	}
+}
+
+// editor takes a debugger through the row of its debug adapter, if it has one.
+func (d *debugger) editor(ctx context.Context, t *testing.T, p words) {
+	t.Helper()
+	if d.adapter() == nil {
+		return
+	}
+	d.marks[dapRow] = "pass"
+	if err := d.runDAP(ctx, p); err != nil {
+		d.marks[dapRow] = "fail"
+		t.Errorf("%s: %s: %v", d.adapter()[0], dapRow, err)
 	}
 }
 
@@ -277,6 +294,7 @@ func (d *debugger) runLLDB(ctx context.Context, t *testing.T, p words, g *guest.
 			rest = after
 		}
 	}
+	d.editor(ctx, t, p)
 }
 
 // writeGDBTable prints the table, and writes it where KTRAP_TABLES says.

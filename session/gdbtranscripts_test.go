@@ -30,10 +30,10 @@ type conversation struct {
 var conversations = []conversation{
 	{
 		name: "a gdb without a file is given vmlinux, its place, modules and tasks",
-		gdb:  []string{"p init_task.comm", "p &init_task", "info sharedlibrary", "info threads", "bt"},
+		gdb:  []string{"p init_task.comm", "p &init_task", "info sharedlibrary", "info threads", "bt", "thread 5", "p $rax"},
 		says: []string{"Reading symbols from", "toykernel", "toy_write", `"swapper/0`, "0xffffffff85", "hello.ko", "nofile", `"swapper/1" (R, on CPU 1)`,
-			`"kthreadd" (S, CPU 1, __schedule)`, "__schedule ()", `"sh" (R, on CPU 0)`, `"zombie" (S, CPU 0)`, "<unavailable> in ?? ()",
-			"#0  toy_write", "#1", "vfs_write", "#2", "do_syscall_64"},
+			`"kthreadd" (S, CPU 1, __schedule)`, "__schedule ()", `"sh" (R, on CPU 0)`, `"zombie" (S, CPU 0)`, "0x0000000000000000 in ?? ()",
+			"#0  toy_write", "#1", "vfs_write", "#2", "do_syscall_64", "Thread 43", "<unavailable>"},
 	},
 	{
 		name: "per-CPU variables are those of the selected thread",
@@ -50,7 +50,7 @@ var conversations = []conversation{
 	{
 		name:  "a breakpoint for a task, a step, and a task that cannot be stepped",
 		setUp: walksThroughToyWrite,
-		gdb:   []string{"break *toy_write thread 4", "continue", "stepi", "thread 3", "bt", "print $rax", "stepi", "thread apply all bt 1"},
+		gdb:   []string{"break *toy_write thread 4", "thread 5", "continue", "stepi", "thread 3", "bt", "print $rax", "stepi", "thread apply all bt 1"},
 		says:  []string{`Thread 4 "sh"`, "hit Breakpoint 1, toy_write", "kthreadd_main", "<unavailable>", "this task does not run and cannot be stepped", "__schedule"},
 	},
 	{

@@ -37,13 +37,16 @@ type step struct {
 	want  []string // in this order
 	not   string   // must not be said; "" if nothing must not
 	guest string   // is begun in the guest before the command, and ends by itself
-	until string   // what ends the answer; "" for the prompt
+	until string   // what ends the answer, of MI; "" for the prompt
 	key   bool     // Ctrl-C once the command has been taken
 }
 
-// gdbWaits bounds one command in the table; without an index gdb 13 needs half a
-// minute of CPU for its first type.
-const gdbWaits = 90 * time.Second
+// Bounds for one command of the table, and for the table. Without an index gdb 13
+// needs half a minute of CPU for its first type.
+const (
+	gdbWaits  = 4 * time.Minute
+	tableWait = 30 * time.Minute
+)
 
 // debugger is a column of the table.
 type debugger struct {
@@ -89,7 +92,9 @@ func TestEveryFeatureWithEveryDebugger(t *testing.T) {
 	all := features()
 	debuggers := findDebuggers(t)
 	tmp := t.TempDir()
-	run(t, o, func(ctx context.Context, s *session.Session) {
+	ctx, cancel := context.WithTimeout(t.Context(), tableWait)
+	defer cancel()
+	err := session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		p := words{strings.NewReplacer("PORT", s.ListenAddr(), "VMLINUX", o.Vmlinux, "TMP", tmp)}
 		for i, d := range debuggers {
 			if d.version == "" {
@@ -108,7 +113,11 @@ func TestEveryFeatureWithEveryDebugger(t *testing.T) {
 			t.Logf("%s %s took %v", d.program, d.version, time.Since(began).Round(time.Second))
 			g.Close()
 		}
+		return nil
 	})
+	if err != nil {
+		t.Errorf("session: %v", err)
+	}
 	writeGDBTable(t, all, debuggers)
 }
 
@@ -232,9 +241,6 @@ func (g *gdb) try(ctx context.Context, t *testing.T, p words, in *guest.Guest, s
 		}
 	}
 	got, err := g.await(ctx, cmp.Or(st.until, prompt))
-	if err == nil && st.until != "" {
-		_, err = g.await(ctx, prompt)
-	}
 	if err != nil {
 		return err
 	}

@@ -255,7 +255,8 @@ func crashes() []feature {
 			steps: []step{
 				{do: "continue", guest: "sleep 1; echo null > /proc/crashme", want: []string{"NULL pointer dereference in inner_deref", "SIGSEGV", "inner_deref"}},
 				{do: "bt", want: []string{"#0  ", "inner_deref", "crashme.c:", "crashme_write", "vfs_write", "entry_SYSCALL_64"}},
-				{do: "info locals", want: []string{" = "}},
+				{do: "frame function c_null", want: []string{"c_null", "crashme.c:"}},
+				{do: "info locals", want: []string{"v = {id = 7", `"on-stack"`}},
 				{do: "info threads", want: []string{`"crash of sh [`}},
 			},
 			lldb: []step{

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ktrap/rsp/rsptest"
+	"ktrap/symbols/addr"
 )
 
 // toySlide is where KASLR has put the toy kernel.
@@ -142,6 +143,48 @@ func TestTheToyIsAKernel(t *testing.T) {
 			tasks, err := w.Kernel.Tasks(ctx)
 			if len(tasks) != 5 || err != nil {
 				t.Errorf("tasks %+v, %v", tasks, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// initLayout is where struct module says that its init part is.
+const initLayout = 8 + 16 + 56 + 8 + 16
+
+func TestCodeOfAFinishedInitIsTheNextModules(t *testing.T) {
+	k := newToy(t)
+	k.put(k.syms["hello"]+initLayout, k.syms["nofile_text"])
+	k.put(k.syms["hello"]+initLayout+8, 64<<32|64)
+	k.with(t, func(ctx context.Context, s *Session) {
+		err := s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+			text := func() int {
+				for _, m := range v.World.Symbols.Modules() {
+					if m.Name == "hello" {
+						return len(m.Text)
+					}
+				}
+				return 0
+			}
+			if n := text(); n != 2 {
+				t.Errorf("while it is loaded it has code in %d places", n)
+			}
+			cpus, err := v.Target.CPUs(ctx)
+			if err != nil {
+				return err
+			}
+			at := addr.Addr(k.syms["hello"] + initLayout)
+			if err := v.Target.WriteMemory(ctx, cpus[0], at, make([]byte, 16)); err != nil {
+				return err
+			}
+			if err := v.RefreshModules(ctx); err != nil {
+				return err
+			}
+			if n := text(); n != 1 {
+				t.Errorf("afterwards it has code in %d places", n)
 			}
 			return nil
 		})

@@ -46,6 +46,12 @@ func (v *Stopped) use(w *World) {
 	v.fetchModules(w)
 }
 
+// partKey tells the parts of modules apart: by name and place, and by where code is,
+// as the memory of a finished init is given to the next module.
+func partKey(m *kernel.Module) string {
+	return fmt.Sprintf("%s@%x%x", m.Name, uint64(m.Base), m.Text)
+}
+
 // part is what was found for one loaded module: it holds as long as the module
 // stays where it is.
 type part struct {
@@ -64,7 +70,7 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 	}
 	var print strings.Builder
 	for _, m := range mods {
-		fmt.Fprintf(&print, "%s@%x ", m.Name, uint64(m.Base))
+		fmt.Fprintf(&print, "%s ", partKey(&m))
 	}
 	if w.Symbols != nil && print.String() == w.modules {
 		return w, nil
@@ -73,7 +79,7 @@ func (w *World) rebuilt(ctx context.Context, v *Stopped) (*World, error) {
 	var areasORC, areasCFI []unwind.Area
 	var placed []*symbols.Module
 	for i := range mods {
-		key := fmt.Sprintf("%s@%x", mods[i].Name, uint64(mods[i].Base))
+		key := partKey(&mods[i])
 		p, known := w.parts[key]
 		if !known {
 			p = next.newPart(ctx, v, &mods[i])

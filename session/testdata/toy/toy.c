@@ -98,7 +98,7 @@ struct module {
 	struct list_head list;
 	char name[56];
 	struct module_sect_attrs *sect_attrs;
-	struct module_layout core_layout;
+	struct module_layout core_layout, init_layout;
 	ulong percpu;
 };
 extern struct list_head modules;

@@ -1,9 +1,8 @@
 package types
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -26,7 +25,7 @@ const peersEnv = "KTRAP_TEST_PEERS"
 func TestRealStructsAreLaidOutAsByPahole(t *testing.T) {
 	for _, path := range symtest.Vmlinuxes(t) {
 		src := openELF(t, path)
-		kernel := filepath.Base(filepath.Dir(path))
+		kernel := kernelName(path)
 		t.Run(kernel+"/btf", func(t *testing.T) {
 			if _, err := src.Section(".BTF"); err != nil {
 				t.Skip("SKIPPED, nothing was compared: no BTF in ", path)
@@ -47,6 +46,7 @@ func TestRealStructsAreLaidOutAsByPahole(t *testing.T) {
 
 // The BTF of a module builds upon that of the kernel beside it.
 func TestRealModulesHaveSplitBTFAsPaholeReadsIt(t *testing.T) {
+	kernels := map[string]paholeStructs{}
 	for _, path := range symtest.Modules(t) {
 		src := openELF(t, path)
 		vmlinux := filepath.Join(filepath.Dir(filepath.Dir(path)), "vmlinux")
@@ -56,8 +56,11 @@ func TestRealModulesHaveSplitBTFAsPaholeReadsIt(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			kernel := openELF(t, vmlinux)
 			all := pahole(t, "btf", path, "--btf_base", vmlinux)
-			for name := range pahole(t, "btf", vmlinux) {
-				delete(all, name)
+			if _, ok := kernels[vmlinux]; !ok {
+				kernels[vmlinux] = pahole(t, "btf", vmlinux)
+			}
+			for name := range kernels[vmlinux].raw {
+				delete(all.raw, name)
 			}
 			comparePahole(t, NewModule(without{src, ".debug"}, New(without{kernel, ".debug"})), all, 1<<30, false)
 		})
@@ -81,12 +84,8 @@ func TestCompiledStructsAreLaidOutAsByPahole(t *testing.T) {
 }
 
 // comparePahole compares a random choice of structs.
-func comparePahole(t *testing.T, info *Info, all map[string][]string, count int, dwarf bool) {
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+func comparePahole(t *testing.T, info *Info, all paholeStructs, count int, dwarf bool) {
+	names := slices.Sorted(maps.Keys(all.raw))
 	r := rand.New(rand.NewPCG(3, 7))
 	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	names = names[:min(count, len(names))]
@@ -105,11 +104,12 @@ func comparePahole(t *testing.T, info *Info, all map[string][]string, count int,
 		got := o.asPahole(dwarf)
 		members += o.Sum.Members
 		// Files may define different structs of one name.
-		if slices.Contains(all[name], got) {
+		want := all.forms(name)
+		if slices.Contains(want, got) {
 			continue
 		}
 		if bad++; bad <= 10 {
-			t.Errorf("%s:\n--- ktrap\n%s--- pahole\n%s", name, got, strings.Join(all[name], "--- or\n"))
+			t.Errorf("%s:\n--- ktrap\n%s--- pahole\n%s", name, got, strings.Join(want, "--- or\n"))
 		}
 	}
 	t.Logf("%d structs and unions with %d direct members compared, %d differ", len(names), members, bad)
@@ -161,9 +161,25 @@ func squeeze(s string) string {
 	return strings.NewReplacer("enum{...}", "enum{}", "[]", "[0]").Replace(s)
 }
 
-// pahole runs pahole over a file and gives its structs by name, each in the
-// form of asPahole.
-func pahole(t *testing.T, format, path string, more ...string) map[string][]string {
+// paholeStructs are the structs of a file as pahole writes them, by name: the lines
+// of each definition. To understand all of a kernel's takes ten times as long as
+// to compare those that are.
+type paholeStructs struct {
+	dwarf bool
+	raw   map[string][][]string
+}
+
+// forms gives the definitions of a name, each in the form of asPahole.
+func (s paholeStructs) forms(name string) (list []string) {
+	for _, lines := range s.raw[name] {
+		p := paholeParser{dwarf: s.dwarf}
+		list = append(list, p.form(name, lines))
+	}
+	return list
+}
+
+// pahole runs pahole over a file.
+func pahole(t *testing.T, format, path string, more ...string) paholeStructs {
 	t.Helper()
 	tool, err := exec.LookPath("pahole")
 	if err != nil {
@@ -173,21 +189,29 @@ func pahole(t *testing.T, format, path string, more ...string) map[string][]stri
 	if err != nil {
 		t.Fatalf("run pahole: %v", err)
 	}
-	all := make(map[string][]string)
-	p := paholeParser{in: bufio.NewScanner(bytes.NewReader(out)), dwarf: format == "dwarf"}
-	p.in.Buffer(nil, 1<<20)
-	for {
-		name, text, ok := p.next()
-		if !ok {
-			return all
+	all := paholeStructs{format == "dwarf", make(map[string][][]string)}
+	lines := strings.Split(string(out), "\n")
+	for n := 0; n < len(lines); n++ {
+		if m := headOf(lines[n]); m != "" {
+			end := n + 1 + slices.IndexFunc(lines[n+1:], func(l string) bool { return strings.HasPrefix(l, "}") })
+			all.raw[m] = append(all.raw[m], lines[n+1:end])
+			n = end
 		}
-		all[name] = append(all[name], text)
 	}
+	return all
+}
+
+// headOf gives the name of a struct or union that a line begins, "" for none.
+func headOf(line string) string {
+	name, ok := strings.CutSuffix(line, " {")
+	if kind, tag, two := strings.Cut(name, " "); ok && two && (kind == "struct" || kind == "union") && !strings.Contains(tag, " ") {
+		return name
+	}
+	return ""
 }
 
 // paholeParser reads pahole's text.
 type paholeParser struct {
-	in     *bufio.Scanner
 	dwarf  bool
 	b      strings.Builder
 	sum    map[string]int
@@ -201,36 +225,25 @@ var (
 
 	arrayOfFunctions = regexp.MustCompile(`\((\*\w+)(\[\d+\])\)(\(.*\))$`)
 
-	paholeHead   = regexp.MustCompile(`^((?:struct|union) \w+) \{$`)
 	paholeMember = regexp.MustCompile(`^(.*?); +/\* +(\d+)(?:: ?(\d+))? +(\d+) \*/$`)
 	paholeOpen   = regexp.MustCompile(`^(?:const |volatile )*(struct|union|enum)( \w+)? \{$`)
 	paholeHole   = regexp.MustCompile(`^/\* XXX (\d+) (byte|bit)s? hole, try to pack \*/$`)
 	paholeSum    = regexp.MustCompile(`(sum members|sum bitfield members|size|members|sum holes|sum bit holes|bit holes|holes|bit_padding|padding): (\d+)`)
 )
 
-// next reads one struct.
-func (p *paholeParser) next() (name, text string, ok bool) {
-	for p.in.Scan() {
-		if m := paholeHead.FindStringSubmatch(p.in.Text()); m != nil {
-			name = m[1]
-			break
-		}
+// form reads the lines of one struct.
+func (p *paholeParser) form(name string, lines []string) string {
+	p.sum = make(map[string]int)
+	for _, l := range lines {
+		p.line(strings.TrimSpace(l))
 	}
-	p.b.Reset()
-	p.opened, p.sum = nil, make(map[string]int)
-	for p.in.Scan() {
-		if line := p.in.Text(); strings.HasPrefix(line, "}") {
-			if strings.HasPrefix(name, "union") {
-				return name, p.b.String(), true
-			}
-			s := p.sum
-			fmt.Fprintf(&p.b, "size %d members %d holes %d %d bits %d %d padding %d %d\n", s["size"], s["members"],
-				s["holes"], s["sum holes"], s["bit holes"], s["sum bit holes"], s["padding"], s["bit_padding"])
-			return name, p.b.String(), true
-		}
-		p.line(strings.TrimSpace(p.in.Text()))
+	if strings.HasPrefix(name, "union") {
+		return p.b.String()
 	}
-	return "", "", false
+	s := p.sum
+	fmt.Fprintf(&p.b, "size %d members %d holes %d %d bits %d %d padding %d %d\n", s["size"], s["members"],
+		s["holes"], s["sum holes"], s["bit holes"], s["sum bit holes"], s["padding"], s["bit_padding"])
+	return p.b.String()
 }
 
 func (p *paholeParser) line(s string) {

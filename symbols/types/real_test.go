@@ -2,6 +2,7 @@ package types
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +39,9 @@ func vmlinuxes(t testing.TB) map[string]Source {
 	}
 	return out
 }
+
+// kernelName tells real kernels apart.
+func kernelName(path string) string { return filepath.Base(filepath.Dir(path)) }
 
 func openELF(t testing.TB, path string) Source {
 	t.Helper()

@@ -2,6 +2,7 @@ package types
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -32,22 +33,25 @@ func TestRealVariablesAreFoundHoweverTheyAreDefined(t *testing.T) {
 			if bare {
 				info = New(sectionsOnly{src})
 			}
-			for _, w := range want {
-				v, err := info.Variable(w.name)
-				if (bare || byClang) && (w.name == "phys_base" || w.name == "jiffies") {
-					continue // the address is in the symbol table only; clang does not even declare them
+			t.Run(fmt.Sprintf("%s/bare=%v", kernelName(path), bare), func(t *testing.T) {
+				t.Parallel()
+				for _, w := range want {
+					v, err := info.Variable(w.name)
+					if (bare || byClang) && (w.name == "phys_base" || w.name == "jiffies") {
+						continue // the address is in the symbol table only; clang does not even declare them
+					}
+					if err != nil {
+						t.Error(err)
+						continue
+					}
+					if got := strings.Replace(Spell(v.Type), "long unsigned int", "unsigned long", 1); !strings.HasPrefix(got, w.spelling) {
+						t.Errorf("%s (%s): type %q, want %q", w.name, w.why, got, w.spelling)
+					}
+					if v.Addr == 0 {
+						t.Errorf("%s (%s): no address", w.name, w.why)
+					}
 				}
-				if err != nil {
-					t.Errorf("%s: %v", path, err)
-					continue
-				}
-				if got := strings.Replace(Spell(v.Type), "long unsigned int", "unsigned long", 1); !strings.HasPrefix(got, w.spelling) {
-					t.Errorf("%s: %s (%s): type %q, want %q", path, w.name, w.why, got, w.spelling)
-				}
-				if v.Addr == 0 {
-					t.Errorf("%s: %s (%s): no address", path, w.name, w.why)
-				}
-			}
+			})
 		}
 	}
 }

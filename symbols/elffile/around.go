@@ -60,33 +60,38 @@ type closest struct {
 // after another, without those that skip, which may be nil, says to.
 func (t *SymbolTable) closest(below, above uint64, skip func(n int) bool) closest {
 	c := closest{next: ^uint64(0)}
-	n := int32(-1)
-	for e := t.entries; len(e) >= symSize; e = e[symSize:] {
-		n++
+	start, width := c.start, c.next-c.start
+	for n := range t.Len() {
+		e := t.entries[n*symSize : (n+1)*symSize]
 		at := le.Uint64(e[8:])
-		// Most entries are ruled out before anything else is looked at.
+		// Nearly all entries are ruled out before anything else is looked at.
 		if t.relative {
-			at += t.places[t.section(e, n)].base
+			at += t.places[t.section(e, int32(n))].base
 		}
-		if at < c.start || at > c.next || at > below && at <= above {
+		if at-start > width || at > below && at <= above {
 			continue
 		}
-		if !t.places[t.section(e, n)].alloc || skip != nil && skip(int(n)) {
+		if !t.places[t.section(e, int32(n))].alloc || skip != nil && skip(n) {
 			continue
 		}
-		if at > above {
-			if at < c.next || !c.anyAfter {
-				c.next, c.after, c.anyAfter = at, c.after[:0], true
-			}
-			c.after = append(c.after, n)
-			continue
-		}
-		if at > c.start || !c.anyBefore {
-			c.start, c.at, c.anyBefore = at, c.at[:0], true
-		}
-		c.at = append(c.at, n)
+		c.add(at, int32(n), at > above)
+		start, width = c.start, c.next-c.start
 	}
 	return c
+}
+
+// add takes an entry that is as close as the closest on its side.
+func (c *closest) add(at uint64, n int32, after bool) {
+	switch {
+	case after && (at < c.next || !c.anyAfter):
+		c.next, c.after, c.anyAfter = at, append(c.after[:0], n), true
+	case after:
+		c.after = append(c.after, n)
+	case at > c.start || !c.anyBefore:
+		c.start, c.at, c.anyBefore = at, append(c.at[:0], n), true
+	default:
+		c.at = append(c.at, n)
+	}
 }
 
 // section gives the section of an entry; 0, which is not in memory, for constants.

@@ -78,6 +78,10 @@ func (t *SymbolTable) symbol(n int) Symbol {
 // of one letter ends half of all others.
 const maxSameTail = 4096
 
+// entryPart is the number of entries, and namePart that of bytes of names, that
+// one processor reads at a time.
+const entryPart, namePart = 8 << 10, 192 << 10
+
 // Named gives the entries of a name in file order by searching the string table
 // for it, which is far quicker than looking at every entry's name. false when the
 // name stands at too many places: linkers let names share their ends.
@@ -96,29 +100,38 @@ func (t *SymbolTable) Named(name string) (list []int, ok bool) {
 	for _, off := range offs {
 		maybe[off>>6%256] |= 1 << (off % 64)
 	}
-	n := -1
-	for e := t.entries; len(e) >= symSize; e = e[symSize:] {
-		n++
-		off := le.Uint32(e)
-		if maybe[off>>6%256]&(1<<(off%64)) == 0 {
-			continue
+	found := spread(t.Len(), entryPart, func(low, high int) (list []int) {
+		for n := low; n < high; n++ {
+			off := le.Uint32(t.entries[n*symSize:])
+			if maybe[off>>6%256]&(1<<(off%64)) == 0 {
+				continue
+			}
+			if _, found := slices.BinarySearch(offs, off); found && n > 0 {
+				list = append(list, n)
+			}
 		}
-		if _, found := slices.BinarySearch(offs, off); found && n > 0 {
-			list = append(list, n)
-		}
-	}
-	return list, true
+		return list
+	})
+	return slices.Concat(found...), true
 }
 
 // tails gives the places where a name stands in a string table, alone or as the
-// end of another; no more than are needed to see that there are too many. The
-// name's rarest byte is searched for: libraries search for the first one, which
-// in names of symbols stands everywhere.
-func tails(names []byte, name string) (offs []uint32) {
+// end of another; more than maxSameTail when there are too many.
+func tails(names []byte, name string) []uint32 {
 	whole := append([]byte(name), 0)
 	rare := rarest(names, name)
-	for at := rare; at < len(names) && len(offs) <= maxSameTail; at++ {
-		i := bytes.IndexByte(names[at:], name[rare])
+	return slices.Concat(spread(len(names), namePart, func(low, high int) []uint32 {
+		return tailsIn(names, whole, rare, low, high)
+	})...)
+}
+
+// tailsIn is tails for a part of the table. The name's rarest byte is searched
+// for: libraries search for the first one, which in names of symbols stands
+// everywhere.
+func tailsIn(names, whole []byte, rare, low, high int) (offs []uint32) {
+	end := min(high+rare, len(names))
+	for at := low + rare; at < end && len(offs) <= maxSameTail; at++ {
+		i := bytes.IndexByte(names[at:end], whole[rare])
 		if i < 0 {
 			break
 		}
@@ -130,14 +143,17 @@ func tails(names []byte, name string) (offs []uint32) {
 	return offs
 }
 
-// samples is how many bytes of a string table are looked at for which are rare.
-const samples = 4096
+// samples is how many places of a string table, and sample how many bytes at each,
+// are looked at for which are rare.
+const samples, sample = 4, 1024
 
 // rarest gives the index of the byte of a name that is rarest in a string table.
 func rarest(names []byte, name string) (rare int) {
 	var count [256]int
 	for at := 0; at < len(names); at += 1 + len(names)/samples {
-		count[names[at]]++
+		for _, c := range names[at:min(at+sample, len(names))] {
+			count[c]++
+		}
 	}
 	for i := range name {
 		if count[name[i]] < count[name[rare]] {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"fmt"
+	"slices"
 	"sync"
 
 	"ktrap/symbols/addr"
@@ -56,13 +57,14 @@ func (i *Info) Expect(n int) {
 // inflating them takes longer than all the rest.
 func (i *Info) first() {
 	i.whole.firstOnce.Do(func() {
-		if _, ok := i.identity(); !ok || i.whole.keep == nil {
+		compressed := slices.ContainsFunc(i.src.Sections(), func(s elffile.Section) bool {
+			return s.Name == ".debug_info" && s.Flags&elf.SHF_COMPRESSED != 0
+		})
+		if !compressed || i.whole.keep == nil {
 			return
 		}
-		for _, s := range i.src.Sections() {
-			if s.Name == ".debug_info" && s.Flags&elf.SHF_COMPRESSED != 0 {
-				i.Expect(waitFrom)
-			}
+		if _, ok := i.identity(); ok {
+			i.Expect(waitFrom)
 		}
 	})
 }

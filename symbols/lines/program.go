@@ -1,8 +1,6 @@
 package lines
 
 import (
-	"slices"
-
 	"ktrap/symbols/dwarfx"
 )
 
@@ -43,7 +41,10 @@ type machine struct {
 // run executes the whole program. The rows of damaged programs are kept as far
 // as they are sound. Rows are put into buf as far as it reaches.
 func (h *header) run(buf []row) ([]sequence, []row, error) {
-	m := &machine{header: h, b: h.program, rows: slices.Grow(buf[:0], h.program.Len()/4)}
+	m := &machine{header: h, b: h.program, rows: buf[:0]}
+	if usual := h.program.Len() / 4; cap(buf) < usual {
+		m.rows = make([]row, 0, usual) // slices.Grow would touch all of it
+	}
 	m.reset()
 	if h.lineRange == 0 || h.opcodeBase == 0 {
 		m.b.Fail("line range %d, opcode base %d", h.lineRange, h.opcodeBase)

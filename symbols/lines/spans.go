@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"encoding/binary"
 	"sort"
 
 	"ktrap/symbols/dwarfx"
@@ -38,16 +39,55 @@ func (i *Info) readSpans() {
 
 // scanAranges finds the unit of a pc without keeping anything.
 func scanAranges(section []byte, pc uint64) (unit uint64, ok bool) {
-	eachArange(section, func(s stretch) {
-		if s.Contains(pc) && (!ok || s.id > unit) {
-			unit, ok = s.id, true
+	eachSet(section, func(id uint64, tuples dwarfx.Buf, addrSize int) {
+		if ok && id <= unit {
+			return
+		}
+		if contains(tuples, addrSize, pc) {
+			unit, ok = id, true
 		}
 	})
 	return unit, ok
 }
 
+// contains reports whether one of the tuples of a set holds a pc.
+func contains(tuples dwarfx.Buf, addrSize int, pc uint64) bool {
+	if addrSize != 8 {
+		for tuples.Len() >= 2*addrSize {
+			if r := arange(&tuples, addrSize); r.Contains(pc) {
+				return true
+			}
+		}
+		return false
+	}
+	for data := tuples.Bytes(uint64(tuples.Len())); len(data) >= 16; data = data[16:] {
+		low, size := binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:])
+		if pc-low < size && low+size > low {
+			return true
+		}
+	}
+	return false
+}
+
+func arange(tuples *dwarfx.Buf, addrSize int) dwarfx.Range {
+	low, size := tuples.Uint(addrSize), tuples.Uint(addrSize)
+	return dwarfx.Range{Low: low, High: low + size}
+}
+
 // eachArange visits the ranges of .debug_aranges as far as it is sound.
 func eachArange(section []byte, visit func(stretch)) {
+	eachSet(section, func(unit uint64, tuples dwarfx.Buf, addrSize int) {
+		for tuples.Len() >= 2*addrSize {
+			if r := arange(&tuples, addrSize); r.High > r.Low {
+				visit(stretch{r, unit})
+			}
+		}
+	})
+}
+
+// eachSet visits the sets of .debug_aranges, one for each unit, as far as it is
+// sound; tuples are all of one.
+func eachSet(section []byte, visit func(unit uint64, tuples dwarfx.Buf, addrSize int)) {
 	b := dwarfx.NewBuf(".debug_aranges", section, 0)
 	for b.Len() > 0 {
 		start := b.Off()
@@ -64,12 +104,7 @@ func eachArange(section []byte, visit func(stretch)) {
 		tuple := 2 * addrSize
 		pad := (tuple - (set.Off()-start)%tuple) % tuple
 		set.Skip(uint64(pad))
-		for set.Len() >= tuple {
-			low, size := set.Uint(addrSize), set.Uint(addrSize)
-			if low+size > low {
-				visit(stretch{dwarfx.Range{Low: low, High: low + size}, unit})
-			}
-		}
+		visit(unit, set, addrSize)
 		b.Seek(next)
 	}
 }

@@ -81,6 +81,17 @@ func (f *Offline) Close() {
 	}
 }
 
+// Stop ends what goes on in the background, for a process that ends too: to unmap
+// the files takes longer than to leave them to its end.
+func (f *Offline) Stop() {
+	for _, im := range f.images {
+		im.lines.Close() // read-only: nothing to lose
+	}
+	if f.vmlinux != nil {
+		f.vmlinux.lines.Close()
+	}
+}
+
 // Prepare says that these locations will be asked for soon. Addresses of the
 // kernel itself are made ready; names, and modules, are looked for one by one.
 func (f *Offline) Prepare(locs []string) {

@@ -67,7 +67,7 @@ func (c *lookupCmd) Run(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer kernel.Close()
+	defer kernel.Stop()
 	sources, err := c.sources(kernel)
 	if err != nil {
 		return err

@@ -176,7 +176,7 @@ func TestMistakesOnTheCommandLineOfLookup(t *testing.T) {
 
 func TestFlagsMayStandBetweenLocations(t *testing.T) {
 	var c cli
-	app, err := kong.New(&c, append(grammar([]string{"lookup"}), kong.Vars{"version": ""})...)
+	app, err := kong.New(&c, grammar([]string{"lookup"})...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -17,8 +17,8 @@ import (
 
 // cli is what every command understands. Meanings are a contract; flags may grow.
 type cli struct {
-	Versions  kong.VersionFlag `name:"version" help:"Print the version."`
-	LogLevels logLevels        `name:"log" placeholder:"LAYER=LEVEL,..." help:"Log to stderr: rsp, loop, symbols, target, vm, ... =debug|info|warn|error; one level alone is for all."`
+	Versions  versionFlag `name:"version" help:"Print the version."`
+	LogLevels logLevels   `name:"log" placeholder:"LAYER=LEVEL,..." help:"Log to stderr: rsp, loop, symbols, target, vm, ... =debug|info|warn|error; one level alone is for all."`
 }
 
 // Exit statuses, a contract of every command.
@@ -69,6 +69,9 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is main without the exit, for the script tests.
 func run(args []string) int {
+	if command := plain(args); command != nil {
+		return conclude(command(slog.New(slog.DiscardHandler)))
+	}
 	var life lifetime
 	defer life.end()
 	var c cli
@@ -78,10 +81,6 @@ func run(args []string) int {
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindSingletonProvider(life.begin),
-		kong.Vars{
-			"stub": "localhost:1234", "listen": "localhost:1235", "version": versionLine(),
-			"parts": strings.Join(lab.PathNames, " "), "part_enum": strings.Join(lab.PathNames, ","), "source_size": lab.SourceSize,
-		},
 		kong.Exit(func(code int) { panic(kongExit(code)) }),
 	)
 	parser, err := kong.New(&c, options...)
@@ -120,12 +119,15 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string) (status int) {
 		return exitUsage
 	}
 	command.Bind(log, rest)
-	err = command.Run()
-	status = statusOf(err)
-	if err = audible(err); err != nil {
-		say(os.Stderr, err.Error())
+	return conclude(command.Run())
+}
+
+// conclude says what is wrong when a command has ended, and gives the exit status.
+func conclude(err error) int {
+	if heard := audible(err); heard != nil {
+		say(os.Stderr, heard.Error())
 	}
-	return status
+	return statusOf(err)
 }
 
 // helpHint says where the usage of the command is described that was not

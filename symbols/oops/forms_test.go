@@ -121,6 +121,56 @@ func functions(o *Oops) []string {
 	return names
 }
 
+// TestADecodedLogHasTheTitlesOfTheRawOne takes the levels that were inlined, which
+// the form of syzbot puts on lines of their own, in and out.
+func TestADecodedLogHasTheTitlesOfTheRawOne(t *testing.T) {
+	for _, log := range []string{
+		`BUG: KASAN: slab-use-after-free in helper net/foo.h:136 [inline]
+BUG: KASAN: slab-use-after-free in foo_get+0x12/0x34 net/foo.c:12
+Read of size 4 at addr ffff88807a1b2c3d by task syz.3.584/5992
+CPU: 1 UID: 0 PID: 5992 Comm: syz.3.584 Not tainted 6.19.0 #0
+Call Trace:
+ <TASK>
+ __dump_stack lib/dump_stack.c:94 [inline]
+ dump_stack_lvl+0x12/0x34 lib/dump_stack.c:120
+ helper net/foo.h:136 [inline]
+ foo_get+0x12/0x34 net/foo.c:12
+ do_syscall_64+0x1/0x2 arch/x86/entry/common.c:83
+ </TASK>
+`, `WARNING: kernel/foo.c:580 at foo_lock_common kernel/foo.c:580 [inline], CPU#1: syz.3.584/5992
+WARNING: kernel/foo.c:580 at foo_lock+0x12/0x34 kernel/foo.c:747, CPU#1: syz.3.584/5992
+RIP: 0010:foo_lock_common kernel/foo.c:580 [inline]
+RIP: 0010:foo_lock+0x12/0x34 kernel/foo.c:747
+Call Trace:
+ <TASK>
+ bar_do fs/bar.c:7 [inline]
+ bar_open+0x12/0x34 fs/bar.c:17
+ do_syscall_64+0x1/0x2
+ </TASK>
+`, `BUG: unable to handle page fault for address: ffffed1020000000
+RIP: 0010:__list_del_entry_valid_or_report+0x12/0x34 lib/list_debug.c:49
+Call Trace:
+ <TASK>
+ list_move_tail include/linux/list.h:310 [inline]
+ bar_do fs/bar.c:7 [inline]
+ bar_ioctl+0x12/0x34 fs/bar.c:17
+ do_syscall_64+0x12/0x34
+ </TASK>
+`,
+	} {
+		var raw strings.Builder
+		for line := range strings.Lines(log) {
+			if !strings.Contains(line, "[inline]") {
+				raw.WriteString(line)
+			}
+		}
+		want, have := newsOf([]byte(raw.String())), newsOf([]byte(log))
+		if len(have) != 1 || have[0].Title != want[0].Title || have[0].Corrupted || have[0].RIP.Func != want[0].RIP.Func {
+			t.Errorf("have %+v, want %q", have, want[0].Title)
+		}
+	}
+}
+
 func TestPartsOfAPstoreDumpAreReadInTheOrderOfTheKernel(t *testing.T) {
 	lines := strings.SplitAfter(strings.TrimSuffix(oopsText, "\n"), "\n")
 	third := len(lines) / 3

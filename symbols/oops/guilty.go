@@ -99,7 +99,7 @@ func (w *walker) readStack(rt route) route {
 				return rest[1:]
 			}
 		}
-		if here == framesIP && e.kind == ipLine {
+		if here == framesIP && e.kind == ipLine && !e.frame.Inlined {
 			w.blame(baseName(e.frame.Func))
 		}
 		w.blame(e.function())
@@ -114,7 +114,7 @@ func (s station) isStack() bool { return s == frames || s == framesIP }
 func (s station) at(e *entry) (name string, ok bool) {
 	switch s {
 	case atIP:
-		return baseName(e.frame.Func), e.kind == ipLine
+		return baseName(e.frame.Func), e.kind == ipLine && !e.frame.Inlined
 	case atTrace:
 		return "", e.kind == startLine
 	case atInterrupted:
@@ -143,9 +143,10 @@ func (e *entry) interrupted() (name string, ok bool) {
 var interruptEntries = &skipList{extra: []string{"apic_timer_interrupt$", "^asm_sysvec_", "^__irq_svc$", "^el1_irq$", "^el1h_64_irq$", "^gic_handle_irq$", "^call_on_irq_stack$", "^ret_from_exception$"}}
 
 // function gives the function of a trace line. Frames with '?' are leftovers
-// on the stack and blame nobody.
+// on the stack and blame nobody. Nor do levels that were inlined: the kernel does
+// not print them, and a log has the same titles before and after it is decoded.
 func (e *entry) function() string {
-	if e.kind == fromLine || e.kind == frameLine && e.frame.Reliable {
+	if e.kind == fromLine || e.kind == frameLine && e.frame.Reliable && !e.frame.Inlined {
 		return baseName(e.frame.Func)
 	}
 	return ""

@@ -127,7 +127,7 @@ func (g *segmenter) next(l Line) {
 
 // head finds the head in a line of the kernel.
 func (g *segmenter) head(l *Line) (*head, *form) {
-	if l.Prefix.other {
+	if l.Prefix.other || strings.Contains(l.Text, " [inline]") { // the line as the kernel printed it comes behind
 		return nil, nil
 	}
 	h, f := matchHead(l.Text)

@@ -42,7 +42,7 @@ const (
 // Requests form one queue. One of them is outstanding at a time, except memory
 // reads, which overtake nothing but are sent several at once. Each request
 // names the thread it is about; Hg is sent only when the stub's selection is
-// another one or unknown, as it is after every stop.
+// another one or unknown. After a stop it is the thread that the stop is about.
 //
 // Goroutines: Run reads on its caller's goroutine and starts two, one that
 // writes and one that wakes up when the stub is silent for too long. Both have

@@ -59,21 +59,39 @@ func TestHgIsSentOnlyWhenTheSelectionDiffers(t *testing.T) {
 	wantSeen(t, s, "Hgp1.1", "g", "g", "g", "Hgp1.2", "g", "g", "Hgp1.1", "g")
 }
 
-func TestTheSelectionIsForgottenAtAStop(t *testing.T) {
-	stops := make(chan rsp.StopReply, 1)
-	c, s := start(t, twoCPUs().Handle, &rsp.ClientOptions{OnStop: func(s rsp.StopReply) { stops <- s }})
-	for range 2 {
-		if _, err := c.Do(t.Context(), cpu2, []byte("g")); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Resume([]byte("vCont;c")); err != nil {
-			t.Fatal(err)
-		}
-		if stop := <-stops; stop.Signal != 5 {
-			t.Fatalf("stop %+v", stop)
-		}
+func TestAfterAStopItsThreadIsSelectedAndNoOther(t *testing.T) {
+	for reply, again := range map[string]bool{ // cpu2 must be selected again
+		"T05thread:p01.02;":            false,
+		"T05thread:p01.01;":            true,
+		"T05thread:02;":                true, // no such thread to a client that talks of processes
+		"T05thread:p01.02;watch:1234;": true, // QEMU sends it without having selected anything
+		"T05":                          true,
+		"S05":                          true,
+	} {
+		t.Run(reply, func(t *testing.T) {
+			stops := make(chan rsp.StopReply, 1)
+			m := twoCPUs()
+			m.Run = func(*rsptest.Machine, string) string { return reply }
+			c, s := start(t, m.Handle, &rsp.ClientOptions{OnStop: func(s rsp.StopReply) { stops <- s }})
+			want := []string{"Hgp1.2"}
+			for i := range 2 {
+				if _, err := c.Do(t.Context(), cpu2, []byte("g")); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Resume([]byte("vCont;c")); err != nil {
+					t.Fatal(err)
+				}
+				if stop := <-stops; stop.Signal != 5 {
+					t.Fatalf("stop %+v", stop)
+				}
+				if i > 0 && again {
+					want = append(want, "Hgp1.2")
+				}
+				want = append(want, "g", "vCont;c")
+			}
+			wantSeen(t, s, want...)
+		})
 	}
-	wantSeen(t, s, "Hgp1.2", "g", "vCont;c", "Hgp1.2", "g", "vCont;c")
 }
 
 func TestTheSelectionIsForgottenWhenTheUserSelectsByHand(t *testing.T) {

@@ -90,6 +90,20 @@ func (c *Commands) ReadRegisters(ctx context.Context, t ThreadID) ([]byte, error
 	return reply, nil
 }
 
+// GoRegisters is ReadRegisters without waiting; deliver is called as by Go.
+func (c *Commands) GoRegisters(t ThreadID, deliver func(raw []byte, err error)) {
+	c.Go(t, []byte("g"), func(reply []byte, err error) {
+		if err == nil {
+			reply, err = decodeRegisters(reply)
+		}
+		if err != nil {
+			deliver(nil, fmt.Errorf("read registers of thread %v: %w", t, err))
+			return
+		}
+		deliver(reply, nil)
+	})
+}
+
 // ReadRegister returns register n of thread t, in target byte order.
 func (c *Commands) ReadRegister(ctx context.Context, t ThreadID, n int) ([]byte, error) {
 	reply, err := c.Do(ctx, t, fmt.Appendf(nil, "p%x", n))

@@ -55,7 +55,8 @@ func (c *Client) receiveWhileRunning(head *request, body []byte) {
 		s = StopReply{Kind: Stopped, Extra: []StopField{{"unreadable", string(body)}}}
 	}
 	c.remove(head)
-	c.run, c.known = halted, false
+	c.run = halted
+	c.selected, c.known = s.Thread, s.selects()
 	done := c.pump()
 	c.mu.Unlock()
 	if c.o.OnStop != nil {

@@ -85,3 +85,10 @@ type StopReply struct {
 	Regs      []ExpeditedReg
 	Extra     []StopField // what else was said, in order
 }
+
+// selects reports whether the stub's selected thread is now that of the stop, as
+// gdb takes for granted. QEMU tells of a watchpoint on another path.
+// Source: gdb remote.c, record_currthread; QEMU gdbstub.c, gdb_vm_state_change.
+func (s *StopReply) selects() bool {
+	return s.Kind == Stopped && s.Reason == NoReason && s.Thread.TID > 0
+}

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -95,10 +94,15 @@ func (s *Session) run(e machine.Effect) {
 			s.log.Warn("interrupt the guest", "c", "loop", "err", err)
 		}
 	case machine.ReadPC:
-		s.client.Go(e.Thread, fmt.Appendf(nil, "p%x", ripNumber), func(reply []byte, err error) {
-			pc, err := parsePC(reply, err)
+		s.client.GoRegisters(e.Thread, func(raw []byte, err error) {
+			pc, err := pcIn(raw, err)
 			// Not here: if the request could not be queued this is the loop.
-			s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
+			s.tasks.Go(func() {
+				if err == nil {
+					s.Target.Learn(e.Thread, raw) // whoever looks at the stop wants them all
+				}
+				s.send(machine.PC{PC: pc, Err: err})
+			})
 		})
 	case machine.Inspect:
 		s.startWorker(func(ctx context.Context) machine.Event { return s.inspect(ctx, e.Hit) })
@@ -129,15 +133,16 @@ func (s *Session) resumeStub(packet []byte) {
 	}
 }
 
-func parsePC(reply []byte, err error) (addr.Addr, error) {
-	if err != nil {
+// pcIn takes the pc out of a CPU's registers, of which those before it have eight
+// bytes each.
+func pcIn(raw []byte, err error) (addr.Addr, error) {
+	switch {
+	case err != nil:
 		return 0, fmt.Errorf("read pc: %w", err)
+	case len(raw) < 8*(ripNumber+1):
+		return 0, fmt.Errorf("read pc: only %d bytes of registers", len(raw))
 	}
-	raw, err := hex.DecodeString(string(reply))
-	if err != nil || len(raw) != 8 {
-		return 0, fmt.Errorf("read pc: bad reply %q", reply)
-	}
-	return addr.Addr(binary.LittleEndian.Uint64(raw)), nil
+	return addr.Addr(binary.LittleEndian.Uint64(raw[8*ripNumber:])), nil
 }
 
 // answer ends the wait of a resume or a job.

@@ -27,6 +27,7 @@ type fakeStub struct {
 	inPhys  bool
 	xfers   int
 	regs    int
+	threads int
 	virt    int
 	entered int // times physical mode was turned on
 }
@@ -79,6 +80,7 @@ func (f *fakeStub) mapAt(root uint64, va addr.Addr, pa uint64, level int) {
 }
 
 func (f *fakeStub) Threads(context.Context) ([]rsp.ThreadID, error) {
+	f.threads++
 	var out []rsp.ThreadID
 	for i := len(f.cpus); i > 0; i-- { // out of order
 		out = append(out, rsp.ThreadID{PID: 1, TID: i})

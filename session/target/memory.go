@@ -261,6 +261,12 @@ func (t *Target) kernelWindow(ctx context.Context) (*CPU, error) {
 	if s.windowKnown {
 		return s.window, nil
 	}
+	for id, r := range s.regs { // of the CPU that has stopped, most often
+		if r.showsKernel() {
+			s.window, s.windowKnown = &CPU{Thread: id}, true
+			return s.window, nil
+		}
+	}
 	cpus, err := t.CPUs(ctx)
 	if err != nil {
 		return nil, err
@@ -270,7 +276,7 @@ func (t *Target) kernelWindow(ctx context.Context) (*CPU, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.LongMode() && !r.UserMode() {
+		if r.showsKernel() {
 			s.window = &c
 			break
 		}

@@ -296,3 +296,27 @@ func TestWhatBreakpointsHideIsPutBack(t *testing.T) {
 		t.Errorf("read %q", got)
 	}
 }
+
+func TestRegistersThatCameWithTheStopAreNotReadAgain(t *testing.T) {
+	m := newMachine(4)
+	m.addCPU(true, m.users)
+	m.addCPU(false, m.kernel)
+	if _, err := m.t.Description(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second := rsp.ThreadID{PID: 1, TID: 2}
+	raw, err := m.ReadRegisters(t.Context(), second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.t.Invalidate()
+	m.t.Learn(second, raw)
+	m.regs, m.threads = 0, 0
+	if got := readString(t, m.t.Memory(t.Context()), text, 4); got != "text" || m.regs != 0 || m.threads != 0 {
+		t.Errorf("%q, registers read %d times, CPUs %d times", got, m.regs, m.threads)
+	}
+	m.t.Invalidate()
+	if got := readString(t, m.t.Memory(t.Context()), text, 4); got != "text" || m.regs == 0 {
+		t.Errorf("%q, registers of the next stop read %d times", got, m.regs)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"ktrap/rsp"
 	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
 )
@@ -87,6 +88,10 @@ func (r *Regs) LongMode() bool {
 	return cr0&cr0Paging != 0 && (!ok || efer&eferLMA != 0)
 }
 
+// showsKernel reports whether the CPU sees the kernel's memory: in user mode it
+// may be hidden.
+func (r *Regs) showsKernel() bool { return r.LongMode() && !r.UserMode() }
+
 // levels is the depth of the page tables.
 func (r *Regs) levels() int {
 	if cr4, _ := r.Get("cr4"); cr4&cr4LA57 != 0 {
@@ -130,6 +135,14 @@ func (t *Target) Regs(ctx context.Context, c CPU) (*Regs, error) {
 	r := &Regs{desc: desc, raw: raw}
 	s.regs[c.Thread] = r
 	return r, nil
+}
+
+// Learn keeps what somebody else has read of a CPU's registers in this stop, when
+// nobody held the lease yet.
+func (t *Target) Learn(id rsp.ThreadID, raw []byte) {
+	if t.desc != nil {
+		t.now().regs[id] = &Regs{desc: t.desc, raw: raw}
+	}
 }
 
 // WriteRegister changes one register of a CPU.

@@ -79,7 +79,7 @@ type stop struct {
 	regs  map[rsp.ThreadID]*Regs
 	pages pageCache
 
-	window      *CPU // kernel memory is read through it; see Target.kernelWindow
+	window      *CPU // kernel memory is read through its thread; see Target.kernelWindow
 	windowKnown bool
 
 	direct directRAM

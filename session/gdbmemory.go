@@ -36,11 +36,13 @@ func (g *gdbClient) memory(ctx context.Context, p string, now *moment) {
 		g.reply([]byte("E22"))
 		return
 	}
-	at, err := g.find(ctx, now.thread, now)
-	if err == nil && len(data) > 0 {
-		err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.writeAs(ctx, at, a, data) })
-		g.s.Target.Invalidate()
-	}
+	err = g.lookAt(ctx, now.thread, now, func(ctx context.Context, v *Stopped, at place) error {
+		if len(data) == 0 {
+			return nil // gdb asks whether X is known
+		}
+		defer v.Target.Invalidate()
+		return v.writeAs(ctx, at, a, data)
+	})
 	if err != nil {
 		g.reply(memoryError(err))
 		return
@@ -57,11 +59,8 @@ func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
 		g.reply([]byte("E22"))
 		return
 	}
-	at, err := g.find(ctx, now.thread, now)
 	buf := make([]byte, n)
-	if err == nil {
-		err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.readAs(ctx, at, buf, a) })
-	}
+	err = g.lookAt(ctx, now.thread, now, func(ctx context.Context, v *Stopped, at place) error { return v.readAs(ctx, at, buf, a) })
 	if err != nil {
 		g.reply(memoryError(err))
 		return
@@ -88,6 +87,9 @@ func (v *Stopped) readAs(ctx context.Context, at place, p []byte, a addr.Addr) e
 		err := v.readUserOf(ctx, at, p, a)
 		return v.unslid(ctx, at, a, err, func(a addr.Addr) error { return v.Target.Memory(ctx).ReadMemory(p, a) })
 	}
+	if v.onStackOf(at, a, len(p)) { // read as a whole, with what gdb asks for next
+		return v.Target.Memory(ctx).ReadMemory(p, a)
+	}
 	err := v.Target.ReadAs(ctx, at.cpu, p, a)
 	if err == nil {
 		v.showText(p, a)
@@ -100,6 +102,16 @@ func (v *Stopped) readAs(ctx context.Context, at place, p []byte, a addr.Addr) e
 		err = v.Target.Memory(ctx).ReadMemory(p, a)
 	}
 	return v.unslid(ctx, at, a, err, func(a addr.Addr) error { return v.Target.Memory(ctx).ReadMemory(p, a) })
+}
+
+// onStackOf reports whether a range lies on the kernel stack of a task that does
+// not run.
+func (v *Stopped) onStackOf(at place, a addr.Addr, n int) bool {
+	if at.runs || at.crash || at.task.Stack == 0 || v.World == nil {
+		return false
+	}
+	size, err := v.World.Kernel.ThreadSize()
+	return err == nil && a >= at.task.Stack && a+addr.Addr(n) <= at.task.Stack+size
 }
 
 func (v *Stopped) readUserOf(ctx context.Context, at place, p []byte, a addr.Addr) error {

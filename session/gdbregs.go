@@ -17,25 +17,22 @@ import (
 // those of one that sleeps were saved when it was switched away from, and those
 // of a crash when it happened: neither can be written.
 func (g *gdbClient) registers(ctx context.Context, p string, now *moment) {
-	at, err := g.find(ctx, now.thread, now)
-	switch {
-	case err != nil:
-		g.reply(errorReply(nil, err))
-	case at.runs && p != "g":
-		g.reply(g.ask(at.cpu.Thread, []byte(p)))
-	case p[0] == 'G' || p[0] == 'P':
-		g.reply([]byte("E.these registers are in memory, where they were saved: no CPU holds them"))
-	default:
-		var reply []byte
-		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+	var reply []byte
+	err := g.lookAt(ctx, now.thread, now, func(ctx context.Context, v *Stopped, at place) (err error) {
+		switch {
+		case at.runs && p != "g":
+			reply = g.ask(at.cpu.Thread, []byte(p))
+		case p[0] == 'G' || p[0] == 'P':
+			reply = []byte("E.these registers are in memory, where they were saved: no CPU holds them")
+		default:
 			reply, err = v.savedRegisters(ctx, at, p)
-			return err
-		})
-		if err != nil {
-			reply = errorReply(nil, err)
 		}
-		g.reply(reply)
+		return err
+	})
+	if err != nil {
+		reply = errorReply(nil, err)
 	}
+	g.reply(reply)
 }
 
 // savedRegisters is the reply to g, or to p with a number.

@@ -26,8 +26,8 @@ func (g *gdbClient) selectThread(p string) {
 		} else {
 			g.steps = id
 		}
+		g.send([]byte("OK"))
 	})
-	g.reply([]byte("OK"))
 }
 
 // action is what a resume packet wants of one thread, or of all those that no

@@ -12,7 +12,6 @@ import (
 	"ktrap/session/kernel"
 	"ktrap/session/target"
 	"ktrap/session/unwind"
-	"ktrap/symbols/addr"
 )
 
 // place is what a thread of gdb's stands for at one stop.
@@ -29,12 +28,14 @@ type place struct {
 type threadTable struct {
 	epoch   uint64 // of the stop that running holds for
 	running []runner
-	cpus    []target.CPU      // of the machine; they stay the same
-	last    runner            // whom gdb was told of
-	told    uint64            // number of that stop
-	walked  uint64            // stop of the last walk, 0: none yet
-	tasks   map[int]addr.Addr // of the last walk
-	list    []gdbview.Thread  // likewise
+	cpus    []target.CPU        // of the machine; they stay the same
+	last    runner              // whom gdb was told of
+	told    uint64              // number of that stop
+	walked  uint64              // stop of the last walk
+	tasks   map[int]kernel.Task // of the last walk, nil: none yet
+	list    []gdbview.Thread    // likewise
+	found   place               // the last that was found, of which gdb asks several things
+	foundAt uint64              // stop of that; none if found.id is 0
 
 	crash   *Crash        // that crashed was found for
 	crashed *unwind.Frame // see crashFrame
@@ -56,9 +57,36 @@ func (g *gdbClient) find(ctx context.Context, id int, now *moment) (place, error
 	return at, err
 }
 
+// lookAt runs f with the stop lease and the place of a thread.
+// Errors: errNoThread; those of Do and f.
+func (g *gdbClient) lookAt(ctx context.Context, id int, now *moment, f func(context.Context, *Stopped, place) error) error {
+	return g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+		at := now.at
+		if id != at.id || now.stale {
+			at, err = v.placeOf(ctx, id)
+		}
+		if err != nil {
+			return err
+		}
+		return f(ctx, v, at)
+	})
+}
+
 // placeOf finds what a thread's number stands for now.
 // Errors: errNoThread.
 func (v *Stopped) placeOf(ctx context.Context, id int) (place, error) {
+	t := &v.threads
+	if t.found.id == id && t.foundAt == v.Target.Epoch() {
+		return t.found, nil
+	}
+	at, err := v.lookUp(ctx, id)
+	if err == nil {
+		t.found, t.foundAt = at, v.Target.Epoch()
+	}
+	return at, err
+}
+
+func (v *Stopped) lookUp(ctx context.Context, id int) (place, error) {
 	if c, ok := v.crashPlace(ctx); ok && c.id == id {
 		return c, nil
 	}
@@ -97,14 +125,14 @@ func (v *Stopped) sleeping(ctx context.Context, id int, task kernel.Task) place 
 	return p
 }
 
-// taskOf reads a task of the last walk again. It is gone if its memory holds
-// another one by now.
+// taskOf gives a task of the last walk, read again if that was at an earlier
+// stop. It is gone if its memory holds another one by now.
 func (v *Stopped) taskOf(ctx context.Context, id int) (kernel.Task, bool) {
-	a, ok := v.threads.tasks[id]
-	if !ok {
-		return kernel.Task{}, false
+	known, ok := v.threads.tasks[id]
+	if !ok || v.threads.walked == v.Target.Epoch() {
+		return known, ok
 	}
-	task, err := v.World.Kernel.Task(ctx, a)
+	task, err := v.World.Kernel.Task(ctx, known.Addr)
 	return task, err == nil && gdbview.TaskID(task.PID, task.CPU) == id
 }
 
@@ -119,13 +147,13 @@ func (v *Stopped) walkTasks(ctx context.Context) error {
 	if len(tasks) == 0 && err != nil {
 		return err
 	}
-	t.walked, t.tasks, t.list = v.Target.Epoch(), make(map[int]addr.Addr, len(tasks)), nil
+	t.walked, t.tasks, t.list = v.Target.Epoch(), make(map[int]kernel.Task, len(tasks)), nil
 	for i := range tasks {
 		id := gdbview.TaskID(tasks[i].PID, tasks[i].CPU)
 		if _, twice := t.tasks[id]; twice || id < 0 {
 			continue
 		}
-		t.tasks[id] = tasks[i].Addr
+		t.tasks[id] = tasks[i]
 		text := v.stateOf(ctx, &tasks[i], len(tasks))
 		t.list = append(t.list, gdbview.Thread{ID: id, Core: -1, Name: tasks[i].Comm, Text: text})
 	}

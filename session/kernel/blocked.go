@@ -27,7 +27,7 @@ func (k *Kernel) BlockedRegs(ctx context.Context, t Task) (cfi.Regs, error) {
 		"r15": cfi.R15, "r14": cfi.R14, "r13": cfi.R13, "r12": cfi.R12,
 		"bx": cfi.RBX, "bp": cfi.RBP, "ret_addr": cfi.RIP,
 	}
-	frame, err := shapeOf(k.layouts, "inactive_task_frame", "r15", "r14", "r13", "r12", "bx", "bp", "ret_addr")
+	frame, err := k.shape("inactive_task_frame", "r15", "r14", "r13", "r12", "bx", "bp", "ret_addr")
 	if err == nil {
 		err = frame.need("bp", "ret_addr")
 	}

@@ -35,6 +35,7 @@ type Kernel struct {
 	image    vmlinux
 	sections sections
 	layouts  layouts
+	shapes   map[string]*shape // see shape
 	log      *slog.Logger
 	modules  moduleCache
 }

@@ -54,6 +54,23 @@ func shapeOf(l layouts, name string, paths ...string) (*shape, error) {
 	return s, nil
 }
 
+// shape is shapeOf that looks only once: each struct is asked for with the same
+// fields every time.
+func (k *Kernel) shape(name string, paths ...string) (*shape, error) {
+	if s, ok := k.shapes[name]; ok {
+		return s, nil
+	}
+	s, err := shapeOf(k.layouts, name, paths...)
+	if err != nil {
+		return nil, err
+	}
+	if k.shapes == nil {
+		k.shapes = make(map[string]*shape)
+	}
+	k.shapes[name] = s
+	return s, nil
+}
+
 func (s *shape) has(path string) bool {
 	_, ok := s.fields[path]
 	return ok

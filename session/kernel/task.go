@@ -50,8 +50,8 @@ type tasks struct {
 	cpu   string // thread_info.cpu since 5.16
 }
 
-func newTasks(m target.Memory, l layouts) (*tasks, error) {
-	s, err := shapeOf(l, "task_struct", taskFields...)
+func (k *Kernel) taskReader(m target.Memory) (*tasks, error) {
+	s, err := k.shape("task_struct", taskFields...)
 	if err == nil {
 		err = s.need("pid", "comm")
 	}
@@ -105,7 +105,7 @@ func printable(b []byte) string {
 
 // Task reads the task_struct at an address.
 func (k *Kernel) Task(ctx context.Context, a addr.Addr) (Task, error) {
-	r, err := newTasks(k.memory(ctx), k.layouts)
+	r, err := k.taskReader(k.memory(ctx))
 	if err != nil {
 		return Task{}, err
 	}

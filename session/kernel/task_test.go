@@ -194,17 +194,19 @@ func TestATaskIsReadAsFarAsItsKernelHasTheFields(t *testing.T) {
 		t.Errorf("task is %+v", task)
 	}
 	old := fakeLayout{512, map[string][2]int64{"state": {24, 8}, "cpu": {0, 4}, "pid": {96, 4}, "comm": {128, 16}}}
-	g.layouts = fakeLayouts{"task_struct": old}
+	g.layouts, g.shapes = fakeLayouts{"task_struct": old}, nil
 	task, err = g.Task(t.Context(), a)
 	if err != nil || task.CPU != 3 || task.State.Letter() != "D" || len(task.Unknown) != 6 {
 		t.Errorf("by an older layout: %+v, %v", task, err)
 	}
 	delete(old.fields, "cpu")
 	delete(old.fields, "state")
+	g.shapes = nil
 	if task, err = g.Task(t.Context(), a); err != nil || task.CPU != -1 || task.State.Letter() != "?" {
 		t.Errorf("without CPU and state: %+v, %v", task, err)
 	}
 	delete(old.fields, "pid")
+	g.shapes = nil
 	if _, err = g.Task(t.Context(), a); err == nil {
 		t.Error("a task without pid was read")
 	}

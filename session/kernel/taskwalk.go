@@ -28,7 +28,7 @@ func (e *CorruptError) Error() string {
 // Errors: *[CorruptError] and read errors; the tasks found are returned too.
 func (k *Kernel) Tasks(ctx context.Context) ([]Task, error) {
 	m := k.memory(ctx)
-	r, err := newTasks(m, k.layouts)
+	r, err := k.taskReader(m)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (k *Kernel) Tasks(ctx context.Context) ([]Task, error) {
 	if !ok {
 		return nil, errors.New("find tasks: no symbol init_task")
 	}
-	sig, err := shapeOf(k.layouts, "signal_struct", "thread_head")
+	sig, err := k.shape("signal_struct", "thread_head")
 	if err != nil {
 		return nil, err
 	}

@@ -58,8 +58,7 @@ func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 	if err != nil {
 		return
 	}
-	s.Interrupt()
-	if _, err := s.Wait(ctx); err != nil {
+	if err := s.halt(ctx); err != nil {
 		return
 	}
 	_ = s.Do(ctx, func(ctx context.Context, v *Stopped) error { // if another client is quicker, gdb is told at its ?
@@ -79,6 +78,16 @@ func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 	if err != io.EOF {
 		s.log.Debug("gdb left", "client", string(g.owner), "err", err)
 	}
+}
+
+// halt stops the guest for a gdb that connects. That the guest stands because the
+// stub would not resume it is as good.
+func (s *Session) halt(ctx context.Context) error {
+	s.Interrupt()
+	if stop, err := s.Wait(ctx); stop.Err == nil {
+		return err
+	}
+	return nil
 }
 
 func (s *Session) newGDB(conn net.Conn, n int) *gdbClient {
@@ -231,7 +240,7 @@ func (g *gdbClient) packet(ctx context.Context, p string, now *moment) (leave bo
 
 // isLocal reports whether a packet is answered without a standing guest.
 func isLocal(p string) bool {
-	return p == "vCont?" || strings.HasPrefix(p, "qSupported") || strings.HasPrefix(p, "D") || p == "k" || isResume(p)
+	return p == "?" || p == "vCont?" || strings.HasPrefix(p, "qSupported") || strings.HasPrefix(p, "D") || p == "k" || isResume(p)
 }
 
 // isResume reports whether a packet lets the guest run: whoever sends it while

@@ -77,6 +77,21 @@ func TestAGDBThatOthersHaveLeftBehindIsToldInsteadOfResumed(t *testing.T) {
 	})
 }
 
+func TestAGDBConnectsAlthoughTheLastResumeWasRefused(t *testing.T) {
+	m, _ := twoCPUs("E22")
+	withStub(t, m, func(ctx context.Context, s *Session) {
+		first := joinListening(ctx, t, s)
+		first.resume(t)
+		if r := <-first.stops; r.Kind != rsp.Stopped {
+			t.Errorf("the first: %+v", r)
+		}
+		second := joinListening(ctx, t, s)
+		if _, err := second.ReadRegisters(ctx, rsp.AnyThread); err != nil {
+			t.Errorf("the second: %v", err)
+		}
+	})
+}
+
 func TestGDBsThatWaitTogetherAreToldTogether(t *testing.T) {
 	m, resumes := twoCPUs("")
 	withStub(t, m, func(ctx context.Context, s *Session) {

@@ -116,17 +116,27 @@ func errorReply(reply []byte, err error) []byte {
 }
 
 // status answers ? with the thread of the last stop. QEMU must not see the
-// question: it takes it for a new debugger and drops every breakpoint.
+// question: it takes it for a new debugger and drops every breakpoint. A guest that
+// another client has resumed since gdb connected is stopped again: gdb takes no
+// other answer.
 func (g *gdbClient) status(ctx context.Context) {
-	var reply []byte
-	err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
-		reply, err = v.stopReply(ctx, g)
-		return err
-	})
-	if err != nil {
-		reply = errorReply(nil, err)
+	for {
+		var reply []byte
+		err := g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+			reply, err = v.stopReply(ctx, g)
+			return err
+		})
+		if errors.Is(err, rsp.ErrRunning) {
+			if err = g.s.halt(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			reply = errorReply(nil, err)
+		}
+		g.reply(reply)
+		return
 	}
-	g.reply(reply)
 }
 
 // knowLLDB makes the threads CPUs: LLDB unwinds every one of them at each stop,

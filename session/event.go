@@ -45,10 +45,14 @@ type Armed struct {
 }
 
 // eventBuffer is how far a slow subscriber may lag before it loses events.
-const eventBuffer = 64
+const eventBuffer = 256
+
+// eventsLost is what it gets in their place.
+const eventsLost = "events came faster than they were read: some are not shown"
 
 // Subscribe returns a channel of events and a function that ends it.
-// A subscriber that does not read loses events, never the session its pace.
+// A subscriber that does not read loses events, which it is told, never the
+// session its pace.
 func (s *Session) Subscribe() (<-chan Event, func()) {
 	c := make(chan Event, eventBuffer)
 	_ = s.call(func() { s.watchers[c] = struct{}{} }) // after the loop's end there is nothing to hear
@@ -66,10 +70,13 @@ func (s *Session) publish(e Event) {
 	if s.opts.OnEvent != nil {
 		s.opts.OnEvent(e)
 	}
-	for c := range s.watchers {
-		select {
-		case c <- e:
+	for c := range s.watchers { // in which only the loop puts something
+		switch len(c) {
+		case eventBuffer:
+		case eventBuffer - 1:
+			c <- Event{Kind: Note, Time: e.Time, Text: eventsLost}
 		default:
+			c <- e
 		}
 	}
 }

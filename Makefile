@@ -98,6 +98,10 @@ bench-decode: build ## ktrap decode beside the kernel's decode_stacktrace.sh (do
 	@$(BIN) lab prepare 6.1 >&2
 	@testdata/bench/decode $(BIN) $$($(BIN) lab path vmlinux) $$($(BIN) lab path modules)/crashme.ko testdata/bench/null-6.1.log $(ROUNDS)
 
+.PHONY: bench-tasks
+bench-tasks: packages ## stock gdb with 100 and 5,000 tasks: info threads, backtraces, stops; rewrites docs/tables/gdb-tasks.md
+	KTRAP_TABLES=$(CURDIR)/docs/tables $(GO) test -tags qemu -count=1 -v -run TestManyTasksStayUsable ./session
+
 .PHONY: golden
 golden: ## rewrite golden files and generated docs after a wanted change (without what needs QEMU)
 	@for p in $(GOLDEN); do $(GO) test $$p -update || exit 1; done

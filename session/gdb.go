@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ktrap/rsp"
+	"ktrap/session/gdbview"
 	"ktrap/session/machine"
 	"ktrap/session/vm"
 	"ktrap/symbols/addr"
@@ -36,13 +37,14 @@ type gdbClient struct {
 	modules bool   // it reads the list of modules, and is to hear of changes
 	due     bool   // the list has changed since
 	looks   bool   // it was told, and reads; the guest goes on when it has resumed
-	listed  uint64 // number of the stop in which it last read the list of threads
+	listed  int    // how often it has read the list of threads at this stop, without what it does by itself
 
 	slide *addr.Slide // where it was told that the kernel is; nil before that
 	moved bool        // the kernel is elsewhere since a reboot
 
 	// Owned by the reader.
-	sliced    []byte // the object that gdb reads in slices
+	list      []gdbview.Thread // of tasks, as gdb has read it last
+	sliced    []byte           // the object that gdb reads in slices
 	slicedKey string
 	lldb      bool // it is LLDB
 }

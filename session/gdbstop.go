@@ -84,13 +84,17 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 // stands notes where gdb believes the guest to stand. It is for the loop's goroutine.
 func (g *gdbClient) stands(at place) {
 	g.at, g.thread, g.steps, g.saw = at, at.id, at.id, g.s.stopCount
+	g.listed = -1
 }
 
 // stopReply is the answer to ?.
 func (v *Stopped) stopReply(ctx context.Context, g *gdbClient) ([]byte, error) {
 	at, reply := v.stopFor(ctx, g, v.LastStop())
 	reply.Signal, reply.Reason = max(reply.Signal, sigTrap), rsp.NoReason
-	return reply.Append(nil), v.call(func() { g.stands(at) })
+	return reply.Append(nil), v.call(func() {
+		g.stands(at)
+		g.listed-- // it reads the list once when it begins, and once at its first prompt
+	})
 }
 
 // stopFor turns a stop of a CPU into one of the task that runs there, and one at a

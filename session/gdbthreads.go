@@ -3,9 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"ktrap/rsp"
 	"ktrap/session/gdbview"
@@ -136,160 +133,6 @@ func (v *Stopped) taskOf(ctx context.Context, id int) (kernel.Task, bool) {
 	return task, err == nil && gdbview.TaskID(task.PID, task.CPU) == id
 }
 
-// walkTasks lists all tasks, once per stop.
-// Errors: those of a damaged list; what could be read is in the table.
-func (v *Stopped) walkTasks(ctx context.Context) error {
-	t := &v.threads
-	if t.tasks != nil && t.walked == v.Target.Epoch() {
-		return nil
-	}
-	tasks, err := v.World.Kernel.Tasks(ctx)
-	if len(tasks) == 0 && err != nil {
-		return err
-	}
-	t.walked, t.tasks, t.list = v.Target.Epoch(), make(map[int]kernel.Task, len(tasks)), nil
-	for i := range tasks {
-		id := gdbview.TaskID(tasks[i].PID, tasks[i].CPU)
-		if _, twice := t.tasks[id]; twice || id < 0 {
-			continue
-		}
-		t.tasks[id] = tasks[i]
-		text := v.stateOf(ctx, &tasks[i], len(tasks))
-		t.list = append(t.list, gdbview.Thread{ID: id, Core: -1, Name: tasks[i].Comm, Text: text})
-	}
-	return err
-}
-
-// threadList is what gdb is shown. All tasks are walked the first time, and when
-// all is set; else the list of the last walk does, with the task that has stopped. gdb
-// reads the list at every stop by itself, and once more when its user asks.
-func (v *Stopped) threadList(ctx context.Context, byCPU, all bool) ([]gdbview.Thread, error) {
-	var running []runner
-	if all || byCPU || v.World == nil || v.threads.list == nil {
-		var err error
-		if running, err = v.runners(ctx); err != nil {
-			return nil, err
-		}
-	} else if cpu, err := v.stopCPU(ctx, v.LastStop()); err == nil {
-		running = []runner{v.stoppedRunner(ctx, cpu, v.LastStop())}
-	}
-	if byCPU || v.World == nil {
-		return cpuThreads(running), nil
-	}
-	if all || v.threads.list == nil {
-		if err := v.walkTasks(ctx); err != nil {
-			v.log.Debug("list tasks for gdb", "err", err)
-		}
-	}
-	var out []gdbview.Thread
-	if c, ok := v.crashPlace(ctx); ok {
-		r := v.threads.crash.Report
-		out = append(out, gdbview.Thread{ID: c.id, Core: c.cpu.Index, Name: fmt.Sprintf("crash of %s [%d]", r.Comm, r.PID), Text: r.Title})
-	}
-	on := make(map[int]*runner, len(running))
-	for i := range running {
-		on[running[i].id] = &running[i]
-	}
-	for _, t := range v.threads.list {
-		if r := on[t.ID]; r != nil {
-			t = r.thread()
-			delete(on, t.ID)
-		}
-		out = append(out, t)
-	}
-	for i := range running {
-		if on[running[i].id] != nil {
-			out = append(out, running[i].thread())
-		}
-	}
-	return out, nil
-}
-
-func (r *runner) thread() gdbview.Thread {
-	return gdbview.Thread{ID: r.id, Core: r.cpu.Index, Name: r.task.Comm, Text: fmt.Sprintf("R, on CPU %d", r.cpu.Index)}
-}
-
-func cpuThreads(running []runner) []gdbview.Thread {
-	var out []gdbview.Thread
-	for _, r := range running {
-		text := "no task is known"
-		if r.task.Addr != 0 {
-			text = fmt.Sprintf("%s [%d]", r.task.Comm, r.task.PID)
-		}
-		out = append(out, gdbview.Thread{ID: gdbview.CPU + r.cpu.Index, Core: r.cpu.Index, Name: fmt.Sprintf("CPU %d", r.cpu.Index), Text: text})
-	}
-	return out
-}
-
-// alive answers T.
-func (g *gdbClient) alive(ctx context.Context, p string, now *moment) {
-	t, err := rsp.ParseThreadID(p[1:])
-	if err == nil {
-		_, err = g.find(ctx, t.TID, now)
-	}
-	if err != nil {
-		g.reply([]byte("E01"))
-		return
-	}
-	g.reply([]byte("OK"))
-}
-
-// threads gives the list to gdb.
-func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Thread, err error) {
-	var all bool
-	_ = g.s.call(func() { // the reply fails as well
-		all = g.listed == g.s.stopCount+1
-		g.listed = g.s.stopCount + 1
-	})
-	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
-		list, err = v.threadList(ctx, now.byCPU, all)
-		return err
-	})
-	stopped := func(t gdbview.Thread) bool { return t.ID == now.at.id }
-	if err == nil && !now.stale && !slices.ContainsFunc(list, stopped) { // told before the threads became others
-		list = append(list, gdbview.Thread{ID: now.at.id, Core: now.at.cpu.Index, Name: "stopped here"})
-	}
-	return list, err
-}
-
-// threadIDs answers qfThreadInfo, the older form of the list, in one packet.
-func (g *gdbClient) threadIDs(ctx context.Context, now *moment) {
-	list, err := g.threads(ctx, now)
-	if err != nil {
-		g.reply(errorReply(nil, err))
-		return
-	}
-	ids := make([]string, len(list))
-	for i := range list {
-		ids[i] = fmt.Sprintf("%x", list[i].ID)
-	}
-	g.reply([]byte("m" + strings.Join(ids, ",")))
-}
-
-// extraInfo answers qThreadExtraInfo, for clients that do not take it with the list.
-func (g *gdbClient) extraInfo(ctx context.Context, p string, now *moment) {
-	t, err := rsp.ParseThreadID(strings.TrimPrefix(p, "qThreadExtraInfo,"))
-	if err != nil {
-		g.reply([]byte("E01"))
-		return
-	}
-	var text string
-	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
-		list, err := v.threadList(ctx, now.byCPU, false)
-		for _, one := range list {
-			if one.ID == t.TID {
-				text = strings.TrimSpace(one.Name + " " + one.Text)
-			}
-		}
-		return err
-	})
-	if err != nil || text == "" {
-		g.reply([]byte("E01"))
-		return
-	}
-	g.reply(fmt.Appendf(nil, "%x", text))
-}
-
 // crashPlace is the thread of the crash that the guest stands at, if there is
 // one and its stack is known: gdb cannot unwind from the functions that report a
 // fault to where it happened.
@@ -305,41 +148,15 @@ func (v *Stopped) crashPlace(ctx context.Context) (place, bool) {
 	return place{id: gdbview.Crash + max(crash.Report.PID, 0), cpu: cpu, crash: true}, true
 }
 
-// manyTasks is how many tasks there may be for each to have its stack looked at.
-const manyTasks = 1000
-
-// stateOf describes a task that does not run.
-func (v *Stopped) stateOf(ctx context.Context, t *kernel.Task, of int) string {
-	text := t.State.Letter()
-	if t.CPU >= 0 {
-		text += fmt.Sprintf(", CPU %d", t.CPU)
+// alive answers T.
+func (g *gdbClient) alive(ctx context.Context, p string, now *moment) {
+	t, err := rsp.ParseThreadID(p[1:])
+	if err == nil {
+		_, err = g.find(ctx, t.TID, now)
 	}
-	if of > manyTasks || t.OnCPU || t.State.Dead() {
-		return text
-	}
-	if where := v.sleepsIn(ctx, t); where != "" {
-		text += ", " + where
-	}
-	return text
-}
-
-// sleepsIn is the function in which a task waits: the first on its stack that is
-// not the scheduler's, as /proc/PID/wchan has it.
-func (v *Stopped) sleepsIn(ctx context.Context, t *kernel.Task) string {
-	mem := v.Target.Memory(ctx)
-	start, err := unwind.Inactive(mem, t.SP, 0)
 	if err != nil {
-		return ""
+		g.reply([]byte("E01"))
+		return
 	}
-	const deepest = 12 // levels of the scheduler, and then some
-	n := 0
-	for f, err := range v.World.Unwinder.FramesFrom(start, mem) {
-		if n++; err != nil || n > deepest || f.User {
-			return ""
-		}
-		if fn, ok := v.World.Symbols.Func(f.LookupPC()); ok && !v.World.Kernel.InScheduler(f.LookupPC()) {
-			return fn.Name
-		}
-	}
-	return ""
+	g.reply([]byte("OK"))
 }

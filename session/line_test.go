@@ -19,7 +19,7 @@ import (
 type Line struct {
 	Seed     uint64
 	Delay    time.Duration // a packet takes up to that longer
-	Spoil    int           // of so many packets of the stub's one has a wrong byte at first
+	Spoil    int           // of so many packets of the stub's one has a wrong byte at first, or one too few
 	CutAfter int           // after so many packets of the stub's it hangs up, 0: never; in the midst of one
 }
 
@@ -104,7 +104,11 @@ func (s *spoiler) down(far net.Conn) error {
 			s.mu.Lock()
 			s.spoilt = append([]byte(nil), frame[body-1:]...)
 			s.mu.Unlock()
-			frame[body+s.rand.IntN(len(frame)-body-3)] ^= 1
+			if at := body + s.rand.IntN(len(frame)-body-3); s.rand.IntN(2) == 0 {
+				frame[at] ^= 1
+			} else {
+				frame = append(frame[:at:at], frame[at+1:]...)
+			}
 		}
 		if err := s.say(frame); err != nil {
 			return err

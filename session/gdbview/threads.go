@@ -31,6 +31,15 @@ type Thread struct {
 	Text string // in parentheses
 }
 
+// Shorten leaves of those that do not run the numbers only.
+func Shorten(list []Thread) {
+	for i := range list {
+		if t := &list[i]; t.Core < 0 {
+			t.Name, t.Text = "", ""
+		}
+	}
+}
+
 // Threads is the object qXfer:threads.
 func Threads(list []Thread) []byte {
 	var b bytes.Buffer
@@ -39,6 +48,10 @@ func Threads(list []Thread) []byte {
 		fmt.Fprintf(&b, `<thread id="%x"`, t.ID)
 		if t.Core >= 0 {
 			fmt.Fprintf(&b, ` core="%d"`, t.Core)
+		}
+		if t.Name == "" && t.Text == "" {
+			b.WriteString("/>\n")
+			continue
 		}
 		b.WriteString(` name="`)
 		escape(&b, t.Name)

@@ -50,6 +50,16 @@ func (k *Kernel) Tasks(ctx context.Context) ([]Task, error) {
 	return w.found, errors.Join(append(w.errs, idleErr)...)
 }
 
+// TaskCount is how many tasks there are, idle ones not counted.
+// Errors: this kernel does not keep count.
+func (k *Kernel) TaskCount(ctx context.Context) (int, error) {
+	n, ok, err := k.word(k.memory(ctx), "nr_threads", 4)
+	if err == nil && !ok {
+		err = errors.New("count tasks: no symbol nr_threads")
+	}
+	return int(n), err
+}
+
 // addIdle adds the idle tasks of the other CPUs, which are on no list.
 func (k *Kernel) addIdle(ctx context.Context, w *taskWalk) error {
 	online, err := k.Online(ctx)

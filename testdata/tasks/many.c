@@ -1,6 +1,6 @@
 /*
- * tasks N: makes N sleeping tasks in the guest, half of them processes, half
- * threads of processes of 26, and says "tasks: N" when all are there.
+ * many N: makes N sleeping tasks in the guest, half of them processes, half
+ * threads of processes of 26, and says "many: N" when all are there.
  * They wait in four ways, so that their stacks differ. It ends with SIGTERM, and
  * its children with it.
  */
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 			threads = want - made - 1;
 		switch (fork()) {
 		case -1:
-			perror("tasks: fork");
+			perror("many: fork");
 			return 1;
 		case 0:
 			process(i, threads);
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	while (processes-- > 0)
 		if (read(ready[0], &c, 1) != 1)
 			return 1;
-	printf("tasks: %d\n", made);
+	printf("many: %d\n", made);
 	fflush(stdout);
 	pause();
 	return 0;

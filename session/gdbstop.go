@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ktrap/rsp"
 	"ktrap/session/gdbview"
@@ -84,7 +85,7 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 // stands notes where gdb believes the guest to stand. It is for the loop's goroutine.
 func (g *gdbClient) stands(at place) {
 	g.at, g.thread, g.steps, g.saw = at, at.id, at.id, g.s.stopCount
-	g.listed = -1
+	g.listed = 0
 }
 
 // stopReply is the answer to ?.
@@ -109,11 +110,18 @@ func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, 
 	if err != nil {
 		cpu = target.CPU{Thread: stop.Reply.Thread}
 	}
-	var byCPU, owned bool
-	_ = v.call(func() { byCPU, owned = g.byCPU, v.machine.Points.Owned(stop.PC, g.owner) })
+	var byCPU, owned, stepped bool
+	var was int
+	_ = v.call(func() {
+		byCPU, owned = g.byCPU, v.machine.Points.Owned(stop.PC, g.owner)
+		was, stepped = g.at.id, g.at.cpu == cpu && slices.Contains(v.stepped, cpu.Thread)
+	})
 	at := place{id: gdbview.CPU + cpu.Index, cpu: cpu, runs: true}
 	if !byCPU {
 		at.id = v.stoppedRunner(ctx, cpu, stop).id
+	}
+	if stepped && isCPU(was) != byCPU { // the threads became others: gdb 13 aborts at a step that ends in another one
+		at.id = was
 	}
 	if stop.Crash != nil && !owned {
 		reply.Signal = stop.Crash.signal()
@@ -124,3 +132,6 @@ func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, 
 	reply.Thread = rsp.ThreadID{TID: at.id}
 	return at, reply
 }
+
+// isCPU reports whether a thread's number is that of a CPU, not of a task.
+func isCPU(id int) bool { return id >= gdbview.CPU && id < gdbview.Crash }

@@ -2,7 +2,7 @@
  * roam: tasks that are hard to follow. roam-a and roam-b sleep in the same
  * function, and are sent to another CPU all the time; roam-c starts roam-d again and
  * again, which ends at once; roam-e is the first process of a PID namespace of
- * its own. It says "roam: A B" with the pids of the first two when all are there, and
+ * its own; roam-z has ended, and nobody has asked how. It says "roam: A B" with the pids of the first two when all are there, and
  * ends with SIGTERM, its children with it.
  */
 #define _GNU_SOURCE
@@ -59,6 +59,11 @@ static void sleeps(void)
 		nap(900);
 }
 
+static void ends(void)
+{
+	_exit(0);
+}
+
 static pid_t start(const char *name, unsigned long flags, void (*run)(void))
 {
 	pid_t child = syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
@@ -77,10 +82,11 @@ static pid_t start(const char *name, unsigned long flags, void (*run)(void))
 
 int main(void)
 {
-	pid_t a = start("roam-a", 0, roams), b = start("roam-b", 0, roams);
+	pid_t z = start("roam-z", 0, ends), a = start("roam-a", 0, roams), b = start("roam-b", 0, roams);
 
 	start("roam-c", 0, breeds);
 	start("roam-e", CLONE_NEWPID, sleeps);
+	waitid(P_PID, z, NULL, WEXITED | WNOWAIT);
 	printf("roam: %d %d\n", a, b);
 	fflush(stdout);
 	for (int cpu = 0;; cpu = !cpu) {

@@ -31,6 +31,7 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 		g.listed++
 	})
 	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) (err error) {
+		first := g.list == nil
 		switch {
 		case now.byCPU || v.World == nil:
 			g.list = nil
@@ -40,7 +41,7 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 			}
 			g.list = v.threads.list
 		}
-		list, err = v.threadList(ctx, now.byCPU, all, g.list)
+		list, err = v.threadList(ctx, now.byCPU, all || first, g.list)
 		return err
 	})
 	stopped := func(t gdbview.Thread) bool { return t.ID == now.at.id }
@@ -95,11 +96,12 @@ func (v *Stopped) walkTasks(ctx context.Context) error {
 }
 
 // threadList is what gdb is shown: the threads that it is to know, and those that
-// run now, of which it is told more. Not all of those are looked for if it did not
-// ask.
+// run now, of which it is told more. Not all of those are looked for at a stop
+// at which nobody has asked.
 func (v *Stopped) threadList(ctx context.Context, byCPU, all bool, known []gdbview.Thread) ([]gdbview.Thread, error) {
 	var running []runner
-	if all || byCPU || v.World == nil || known == nil {
+	seen := v.threads.running != nil && v.threads.epoch == v.Target.Epoch()
+	if seen || all || byCPU || v.World == nil {
 		var err error
 		if running, err = v.runners(ctx); err != nil {
 			return nil, err
@@ -173,7 +175,7 @@ func (g *gdbClient) extraInfo(ctx context.Context, p string, now *moment) {
 	}
 	var text string
 	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
-		list, err := v.threadList(ctx, now.byCPU, false, g.list)
+		list, err := v.threadList(ctx, now.byCPU, g.list == nil, g.list)
 		for _, one := range list {
 			if one.ID == t.TID {
 				text = strings.TrimSpace(one.Name + " " + one.Text)

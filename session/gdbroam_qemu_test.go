@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"ktrap/session"
-	"ktrap/session/guest"
 )
 
 func TestGDBFollowsTasksThatAreHardToFollow(t *testing.T) {
@@ -219,65 +218,4 @@ func (r *roamer) switchesThreads(t *testing.T) {
 	r.want(t, "monitor ktrap threads tasks", "threads are tasks")
 	r.want(t, "info threads", `"roam-a"`, `"roam-b"`)
 	r.want(t, "delete")
-}
-
-func TestTheStackOfATaskThatSleepsIsTheKernelsOwn(t *testing.T) {
-	for _, series := range []string{"6.1", "6.12"} {
-		t.Run(series, func(t *testing.T) {
-			m := boot(t, series, nil)
-			o := m.options(t)
-			o.Listen = "127.0.0.1:0"
-			run(t, o, func(ctx context.Context, s *session.Session) {
-				g := m.login(ctx, t, s)
-				inGuest(ctx, t, g, "many", "30")
-				var out strings.Builder
-				command := `for d in /proc/[0-9]*/task/*; do echo "task ${d##*/}"; cat $d/stack; done 2>/dev/null`
-				if err := g.Run(ctx, command, &guest.RunOptions{Stdout: &out}); err != nil {
-					t.Logf("some have ended: %v", err)
-				}
-				gdb := startGDB(t, o.Vmlinux)
-				gdb.want(t, "target remote "+s.ListenAddr(), "Remote debugging using")
-				compareStacks(t, out.String(), gdb.want(t, "thread apply all bt", `"waits-`))
-				gdb.want(t, "detach", "detached")
-			})
-		})
-	}
-}
-
-// compareStacks requires that gdb's stacks have the functions of the kernel's,
-// in that order.
-func compareStacks(t *testing.T, kernels, gdbs string) {
-	t.Helper()
-	ours := map[string]string{}
-	for part := range strings.SplitSeq(gdbs, "\nThread ") {
-		if pid := regexp.MustCompile(`\(Thread (\d+) "([^"]*)"`).FindStringSubmatch(part); pid != nil {
-			ours[pid[1]] = part
-		}
-	}
-	compared, frames := 0, 0
-	for part := range strings.SplitSeq(kernels, "task ") {
-		pid, stack, _ := strings.Cut(part, "\n")
-		bt := ours[pid]
-		if bt == "" || !strings.Contains(bt, `"waits-`) && !strings.Contains(bt, `"kthreadd"`) {
-			continue
-		}
-		compared++
-		rest := bt
-		for _, f := range regexp.MustCompile(`\] ([\w.]+)\+0x`).FindAllStringSubmatch(stack, -1) {
-			frames++
-			_, after, ok := strings.Cut(rest, f[1]) // gdb leaves .isra.0 and its like out
-			if name, _, _ := strings.Cut(f[1], "."); !ok {
-				_, after, ok = strings.Cut(rest, name)
-			}
-			if !ok {
-				t.Errorf("task %s: no %s, or not in this place\nthe kernel:\n%s\ngdb:\n%s", pid, f[1], stack, bt)
-				break
-			}
-			rest = after
-		}
-	}
-	t.Logf("%d stacks, %d frames", compared, frames)
-	if compared < 30 {
-		t.Errorf("only %d stacks were compared", compared)
-	}
 }

@@ -54,6 +54,9 @@ func TestRealModulesHaveSplitBTFAsPaholeReadsIt(t *testing.T) {
 			continue
 		}
 		t.Run(filepath.Base(path), func(t *testing.T) {
+			if _, err := os.Stat(vmlinux); err != nil {
+				t.Skip("SKIPPED, nothing was compared: unpacked for gdb, without its kernel beside it")
+			}
 			kernel := openELF(t, vmlinux)
 			all := pahole(t, "btf", path, "--btf_base", vmlinux)
 			if _, ok := kernels[vmlinux]; !ok {

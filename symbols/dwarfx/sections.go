@@ -13,6 +13,9 @@ type Sections struct {
 	Ranges, Rnglists, Addr           []byte
 	StrOffsets, Aranges              []byte
 
+	// peekInfo reads some of Info where that is cheaper than to touch it; nil: it
+	// is not.
+	peekInfo func(p []byte, off uint64) int
 	// needInfo makes a range of Info ready to be read; nil: all of it is.
 	needInfo   func(low, high uint64) error
 	supplement *supplement
@@ -28,6 +31,12 @@ type Source interface {
 // Source: [elffile.File.Partial].
 type partialSource interface {
 	Partial(name string) (data []byte, need func(low, high uint64) error, err error)
+}
+
+// peekedSource is a Source that can read a little of a section here and there.
+// Source: [elffile.File.Peek].
+type peekedSource interface {
+	Peek(name string) func(p []byte, off uint64) int
 }
 
 // Load takes the sections from a source. Of .debug_info only what [Sections.Header]
@@ -63,6 +72,7 @@ func (s *Sections) Load(src Source) error {
 	if err := s.AddSupplement(src); err != nil {
 		return fmt.Errorf("load debug information: %w", err)
 	}
+	s.Peek(src)
 	return nil
 }
 

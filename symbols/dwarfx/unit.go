@@ -22,11 +22,24 @@ const (
 // ReadHeader decodes the unit header at an offset of .debug_info.
 func ReadHeader(info []byte, off uint64) (Header, error) {
 	b := NewBuf(".debug_info", info, off)
-	h := Header{Off: off, Type: UnitCompile}
+	h := Header{Off: off}
+	n := h.length(&b)
+	b.Limit(n)
+	h.read(&b)
+	return h, b.Err()
+}
+
+// length reads the length of what follows it.
+func (h *Header) length(b *Buf) uint64 {
 	n, dwarf64 := b.InitialLength()
 	h.DWARF64 = dwarf64
 	h.End = uint64(b.Off()) + n
-	b.Limit(n)
+	return n
+}
+
+// read reads what follows the length.
+func (h *Header) read(b *Buf) {
+	h.Type = UnitCompile
 	h.Version = b.U16()
 	switch {
 	case b.Err() != nil:
@@ -35,17 +48,16 @@ func ReadHeader(info []byte, off uint64) (Header, error) {
 	case h.Version == 5:
 		h.Type = b.U8()
 		h.AddrSize = b.U8()
-		h.AbbrevOff = b.Offset(dwarf64)
-		h.skipID(&b)
+		h.AbbrevOff = b.Offset(h.DWARF64)
+		h.skipID(b)
 	default:
-		h.AbbrevOff = b.Offset(dwarf64)
+		h.AbbrevOff = b.Offset(h.DWARF64)
 		h.AddrSize = b.U8()
 	}
 	if b.Err() == nil && h.AddrSize != 8 && h.AddrSize != 4 {
 		b.Fail("addresses of %d bytes are not supported", h.AddrSize)
 	}
 	h.First = uint64(b.Off())
-	return h, b.Err()
 }
 
 // skipID passes over what follows the header of some unit types.
@@ -125,15 +137,26 @@ func OpenRoot(sec *Sections, h Header) (*Unit, error) {
 func newUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
 	u := &Unit{Header: h, Sec: sec, Abbrevs: abbrevs}
 	b := u.Buf(h.First)
-	a := abbrevs.Get(b.Uleb())
+	name, dir, err := u.readRoot(&b)
+	if err != nil {
+		return nil, err
+	}
+	// Resolved last: the bases may follow the attributes that need them.
+	u.Name, u.CompDir = u.String(name), u.String(dir)
+	u.LowPC, _ = u.Address(u.pc.Low)
+	return u, nil
+}
+
+// readRoot reads the root entry, at which the cursor stands.
+func (u *Unit) readRoot(b *Buf) (name, dir Value, err error) {
+	a := u.Abbrevs.Get(b.Uleb())
 	if a == nil {
 		b.Fail("unit without root entry")
-		return nil, b.Err()
+		return name, dir, b.Err()
 	}
 	u.defaultBases()
-	var name, dir Value
 	for _, s := range a.Attrs {
-		v := b.Value(s, h.Encoding)
+		v := b.Value(s, u.Encoding)
 		switch s.Attr {
 		case AttrName:
 			name = v
@@ -142,7 +165,7 @@ func newUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
 		case AttrLanguage:
 			u.Language = v.U
 		case AttrStmtList:
-			u.StmtList, u.HasLines = v.U, !h.moved // lines are not appended
+			u.StmtList, u.HasLines = v.U, !u.moved // lines are not appended
 		case AttrLowPC:
 			u.pc.Low = v
 		case AttrHighPC:
@@ -157,13 +180,7 @@ func newUnit(sec *Sections, h Header, abbrevs *AbbrevTable) (*Unit, error) {
 			u.rnglistsBase = v.U
 		}
 	}
-	if err := b.Err(); err != nil {
-		return nil, err
-	}
-	// Resolved last: the bases may follow the attributes that need them.
-	u.Name, u.CompDir = u.String(name), u.String(dir)
-	u.LowPC, _ = u.Address(u.pc.Low)
-	return u, nil
+	return name, dir, b.Err()
 }
 
 // defaultBases sets what holds for a unit that does not say: the end of the

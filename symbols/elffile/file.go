@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNoSection says that the file has no section of that name.
@@ -26,6 +28,7 @@ type File struct {
 	path     string
 	data     []byte
 	unmap    func() error
+	mapped   *unix.Stat_t // of the file that data are mapped from, nil: they are not
 	typ      elf.Type
 	machine  elf.Machine
 	sections []Section
@@ -34,6 +37,10 @@ type File struct {
 
 	debug   *File // what was split off this file, nil: nothing
 	ofDebug []int // section of debug -> section here; 0: none
+
+	peekOnce sync.Once
+	peekFD   int  // of what data are mapped from
+	peekable bool // it is still there
 
 	cells    []cell       // one per section: contents once asked for
 	inflated atomic.Int64 // bytes that were decompressed
@@ -85,22 +92,23 @@ func (s Section) Exec() bool { return s.Alloc() && s.Flags&elf.SHF_EXECINSTR != 
 // is decompressed to memory.
 // Errors: wraps ErrNotELF when the file is something else.
 func Open(path string) (*File, error) {
-	data, unmap, err := mapFile(path)
+	data, mapped, err := mapFile(path)
 	if err != nil {
 		return nil, err
 	}
+	unmap := func() error { return unix.Munmap(data) }
 	if plain, err := decompressFile(data); err != nil || plain != nil {
 		err = errors.Join(err, unmap())
 		if err != nil {
 			return nil, fmt.Errorf("decompress %q: %w", path, err)
 		}
-		data, unmap = plain, func() error { return nil }
+		return New(path, plain)
 	}
 	f, err := New(path, data)
 	if err != nil {
 		return nil, errors.Join(err, unmap())
 	}
-	f.unmap = unmap
+	f.unmap, f.mapped = unmap, mapped
 	return f, nil
 }
 
@@ -234,6 +242,10 @@ func (f *File) SectionAt(a uint64) (Section, bool) {
 // strings stay valid.
 func (f *File) Close() error {
 	err := f.unmap()
+	f.peekOnce.Do(func() {}) // not opened any more
+	if f.peekable {
+		err = errors.Join(err, unix.Close(f.peekFD))
+	}
 	for _, other := range []*File{f.debug, f.alt} {
 		if other != nil {
 			err = errors.Join(err, other.Close())

@@ -10,20 +10,12 @@ import (
 
 // mapFile maps a regular file read-only. It makes no [os.File] of it, for which Go
 // would first set up its waiting for files.
-func mapFile(path string) (data []byte, unmap func() error, err error) {
-	// Opened so, a FIFO is not waited for.
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	for errors.Is(err, unix.EINTR) {
-		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	}
+func mapFile(path string) (data []byte, st *unix.Stat_t, err error) {
+	fd, st, err := openFile(path)
 	if err != nil {
-		return nil, nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, nil, err
 	}
 	defer unix.Close(fd) // read-only: nothing to lose
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, nil, &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
 	switch {
 	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
 		return nil, nil, fmt.Errorf("open %q: a folder, give the file in it: %w", path, ErrNotELF)
@@ -36,5 +28,23 @@ func mapFile(path string) (data []byte, unmap func() error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("map %q: %w", path, err)
 	}
-	return data, func() error { return unix.Munmap(data) }, nil
+	return data, st, nil
+}
+
+// openFile opens a file for reading.
+func openFile(path string) (fd int, st *unix.Stat_t, err error) {
+	// Opened so, a FIFO is not waited for.
+	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	for errors.Is(err, unix.EINTR) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return 0, nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	st = new(unix.Stat_t)
+	if err := unix.Fstat(fd, st); err != nil {
+		unix.Close(fd) // read-only: nothing to lose
+		return 0, nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return fd, st, nil
 }

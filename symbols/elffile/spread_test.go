@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestWhatIsSpreadComesBackInOrder(t *testing.T) {
@@ -35,7 +37,7 @@ func TestAFaultInSpreadWorkIsAnErrorOfTheWholeWork(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	data, unmap, err := mapFile(path)
+	data, _, err := mapFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func TestAFaultInSpreadWorkIsAnErrorOfTheWholeWork(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "damaged file: ") {
 		t.Errorf("a file cut off: %v", err)
 	}
-	if err := unmap(); err != nil {
+	if err := unix.Munmap(data); err != nil {
 		t.Error(err)
 	}
 }

@@ -114,16 +114,17 @@ func (i *Info) scanRoots() error {
 	i.roots.Do(func() {
 		listed := map[uint64]bool{}
 		eachArange(i.sec.Aranges, func(s stretch) { listed[s.id] = true })
+		roots := i.sec.Roots()
 		size := uint64(len(i.sec.Info))
 		for off := uint64(0); off < size; {
-			h, err := i.sec.Header(off)
+			h, err := roots.Header(off)
 			if err != nil {
 				i.rootsErr = err
 				break
 			}
 			i.headers = append(i.headers, h)
 			if !listed[off] && hasCode(h) {
-				i.addRoot(h)
+				i.addRoot(roots, h)
 			}
 			off = h.End
 		}
@@ -132,17 +133,12 @@ func (i *Info) scanRoots() error {
 	return i.rootsErr
 }
 
-func (i *Info) addRoot(h dwarfx.Header) {
+func (i *Info) addRoot(roots *dwarfx.Roots, h dwarfx.Header) {
 	if len(i.rest) > maxRanges(&i.sec) {
 		i.rootsErr = tooManyRanges(h)
 		return
 	}
-	u, err := dwarfx.OpenRoot(&i.sec, h)
-	if err != nil {
-		i.rootsErr = err
-		return
-	}
-	ranges, err := u.Root()
+	ranges, err := roots.Ranges(h)
 	if err != nil {
 		i.rootsErr = err
 	}

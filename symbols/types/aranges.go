@@ -11,11 +11,7 @@ func (d *dwarfData) unitAtPC(pc uint64) (*dwarfx.Unit, bool) {
 		}
 	}
 	for n := 0; n < len(d.heads) || d.nextHead(); n++ {
-		root, err := dwarfx.OpenRoot(&d.sec, d.heads[n])
-		if err != nil {
-			continue
-		}
-		ranges, _ := root.Root() // those before damage count
+		ranges, _ := d.roots.Ranges(d.heads[n]) // those before damage count
 		for _, r := range ranges {
 			if r.Contains(pc) {
 				return d.open(d.heads[n])

@@ -16,6 +16,7 @@ type dwarfData struct {
 	loclists []byte // .debug_loclists, DWARF 5
 
 	// Owned by the Info, under its lock.
+	roots *dwarfx.Roots
 	heads []dwarfx.Header         // units known so far, by offset
 	end   uint64                  // .debug_info is walked up to here
 	units map[uint64]*dwarfx.Unit // opened, by offset
@@ -52,6 +53,8 @@ func loadDWARF(src Source) (*dwarfData, error) {
 	if err := d.sec.AddSupplement(src); err != nil {
 		return nil, fmt.Errorf("read .debug_info: %w", err)
 	}
+	d.sec.Peek(src)
+	d.roots = d.sec.Roots()
 	return d, nil
 }
 
@@ -60,7 +63,7 @@ func (d *dwarfData) nextHead() bool {
 	if d.end >= uint64(len(d.sec.Info)) {
 		return false
 	}
-	h, err := d.sec.Header(d.end)
+	h, err := d.roots.Header(d.end)
 	if err != nil || h.End <= d.end {
 		d.end = uint64(len(d.sec.Info))
 		return false

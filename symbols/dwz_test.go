@@ -150,6 +150,9 @@ func saysWhatIsMissing(t *testing.T, path string) {
 	if len(a.Spots) != 1 || a.Spots[0].Func.Name != "wake" || !strings.Contains(a.Note, `"common"`) {
 		t.Errorf("%+v", a)
 	}
+	if a := kernel.Ask("main.c:10"); len(a.Spots) != 0 || !strings.Contains(a.Reason, `"common"`) {
+		t.Errorf("a line: %+v", a)
+	}
 	if _, err := im.Types().Subject("init_task"); !errors.Is(err, elffile.ErrNoSupplement) || !errors.Is(err, types.ErrNoDebugInfo) {
 		t.Errorf("a variable: %v", err)
 	}

@@ -41,10 +41,33 @@ func (f *Offline) whyNoLine(q Query) string {
 	if f.vmlinux != nil && !f.vmlinux.HasDWARF() || f.vmlinux == nil && !slices.ContainsFunc(f.mods, func(m *Module) bool { return m.Image != nil && m.Image.HasDWARF() }) {
 		return NoDebugInfo.String()
 	}
+	if err := f.supplementMissing(); err != nil {
+		return err.Error()
+	}
 	if len(f.sym.Lines(q.File, 1)) == 0 {
 		return fmt.Sprintf("no file %s has code here", q.File)
 	}
 	return fmt.Sprintf("no code of %s at or after line %d", q.File, q.Line)
+}
+
+// supplementMissing says which file is not there that debug information was moved
+// to; nil when all are.
+func (f *Offline) supplementMissing() error {
+	var images []*Image
+	if f.vmlinux != nil {
+		images = append(images, f.vmlinux)
+	}
+	for _, m := range f.mods {
+		if m.Image != nil {
+			images = append(images, m.Image)
+		}
+	}
+	for _, im := range images {
+		if _, err := im.file.Supplement(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whyNoName says why a name is not known.

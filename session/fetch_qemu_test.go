@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -140,6 +141,45 @@ func TestVmlinuxIsFetchedForAKernelThatBoots(t *testing.T) {
 		until(ctx, t, told, session.Ready, "traps armed")
 		if stop := m.crash(ctx, t, s, "null"); len(stop.Crash.Report.Frames) == 0 {
 			t.Error("the crash has no frames")
+		}
+	})
+}
+
+func TestDebugInformationOfAStrippedVmlinuxIsFetchedAndPutToUse(t *testing.T) {
+	m := boot(t, "6.1", nil)
+	whole := m.options(t).Vmlinux
+	fetch := debugServer(t, m, func(string) {})
+	o, told := m.fetching(t, fetch)
+	o.Vmlinux = filepath.Join(t.TempDir(), "vmlinux")
+	if out, err := exec.CommandContext(t.Context(), "strip", "--strip-debug", "-o", o.Vmlinux, whole).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	run(t, o, func(ctx context.Context, s *session.Session) {
+		if !s.KernelKnown() {
+			resume(ctx, t, s)
+			until(ctx, t, told, session.Ready, "traps armed")
+		}
+		until(ctx, t, told, session.Note, "debug information of "+o.Vmlinux+" has come")
+		if err := s.Do(ctx, func(_ context.Context, v *session.Stopped) error {
+			if im := v.World.Symbols.Vmlinux(); !im.HasDWARF() || im.Path() != o.Vmlinux {
+				t.Errorf("the world has %s, with DWARF: %v", im.Path(), im.HasDWARF())
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		stop := m.crash(ctx, t, s, "null")
+		lines, inlined := 0, 0
+		for _, f := range stop.Crash.Report.Frames {
+			if f.Module == "" && f.File != "" && f.Line > 0 {
+				lines++
+			}
+			if f.Inlined {
+				inlined++
+			}
+		}
+		if lines < 5 || inlined == 0 {
+			t.Errorf("%d lines and %d inlined calls in %+v", lines, inlined, stop.Crash.Report.Frames)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"ktrap/rsp"
 	"ktrap/scripts"
@@ -86,10 +87,19 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 		so.Guest = m.guestOptions(v)
 	}
 	caught := false
-	o.OnEvent = func(e session.Event) { caught = caught || e.Kind == session.TrapHit }
+	var boots atomic.Bool // the script does not say yet what people hear
+	o.OnEvent = func(e session.Event) {
+		caught = caught || e.Kind == session.TrapHit
+		if e.Kind == session.Note && boots.Load() {
+			progress("%s", e.Text)
+		}
+	}
 	err = session.Run(ctx, o, func(ctx context.Context, s *session.Session) error {
 		if so.Guest != nil {
-			if err := c.ready(ctx, s, so.Guest); err != nil {
+			boots.Store(true)
+			err := c.ready(ctx, s, so.Guest)
+			boots.Store(false)
+			if err != nil {
 				return &exitError{exitInfra, withConsole(err, o.Console)}
 			}
 		}
@@ -101,8 +111,9 @@ func (c *scriptCmd) Run(ctx context.Context, log *slog.Logger, extra passed) err
 	return err
 }
 
-// ready lets the guest boot until SSH answers and stops it again: scripts begin
-// with a guest that stands and whose user space is up.
+// ready lets the guest boot until SSH answers and what is fetched of its vmlinux
+// has come, and stops it again: scripts begin with a guest that stands, whose user
+// space is up and whose kernel is known.
 func (c *scriptCmd) ready(ctx context.Context, s *session.Session, o *guest.Options) error {
 	if err := s.Continue(ctx); err != nil && !errors.Is(err, rsp.ErrRunning) {
 		return err
@@ -115,6 +126,7 @@ func (c *scriptCmd) ready(ctx context.Context, s *session.Session, o *guest.Opti
 		return fmt.Errorf("reach the guest: %w", err)
 	}
 	g.Close()
+	s.AwaitKernel(ctx)
 	s.Interrupt()
 	_, err = s.Wait(ctx)
 	return err

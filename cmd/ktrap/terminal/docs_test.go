@@ -23,6 +23,12 @@ gdb may join at the same time (` + "`--listen`" + `); what it does to the guest 
 Whatever stops the guest is shown by itself: a breakpoint, a watchpoint with the old and the
 new value, a crash with its decoded report. ` + "`attach`" + ` leaves the guest stopped, ` + "`boot`" + ` lets it run.
 
+With ` + "`DEBUGINFOD_URLS`" + ` set, debug information that is not on this host is fetched, as by ` + "`ktrap lookup`" + ` (lookup.md).
+For a vmlinux that is missing ` + "`attach`" + ` waits and shows how far it is; the guest runs meanwhile if it ran, and Ctrl-C
+gives up. That of a guest that boots is not waited for: a line says it "is being fetched: traps follow when it has
+come", and until then commands say that no kernel is known. Debug information of modules, and of a vmlinux that was
+stripped, comes with nobody waiting: "debug information has come of" names it, and what is asked then has it.
+
 Commands come from the keyboard, from ` + "`-e COMMAND`" + ` (repeatable), or from a pipe. With the latter two
 results go to standard output, errors and news to standard error, and the first command that fails ends
 ktrap with exit status 1; so does a vmlinux that is not the running kernel's. If all went well, 3 says

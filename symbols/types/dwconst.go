@@ -41,10 +41,10 @@ const (
 	maxAttrs          = 64
 	maxRefs           = 8 // chains of specifications and origins
 	maxOpenUnits      = 64
-	maxRemembered     = 4096 // type names
-	maxEqualStrings   = 64   // searches through .debug_info for one name
-	maxTails          = 4    // the same for names that are tails of others
-	maxCloseLooks     = 1 << 14
+	maxRemembered     = 4096    // type names
+	maxEqualStrings   = 64      // searches through .debug_info for one name
+	maxTails          = 4       // the same for names that are tails of others
+	maxSearch         = 1 << 28 // bytes looked at for one name or address: seconds
 	maxScopeDepth     = 64
 	maxVarsInScope    = 512
 	maxVariablesFound = 64

@@ -2,6 +2,7 @@ package types
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"iter"
 	"slices"
@@ -14,7 +15,17 @@ type query struct {
 	name string
 	tags []dwarfx.Tag
 	keep func(e *die) bool // nil keeps all
-	left int               // entries that may still be looked at closely
+
+	work  int          // what may still be done, in bytes looked at; 0 at first: maxSearch
+	unit  *dwarfx.Unit // whose leads are known
+	leads []lead
+}
+
+// lead is what may stand in front of a name: the code of an abbreviation, and
+// after it a number of bytes from low to high.
+type lead struct {
+	code      []byte
+	low, high int
 }
 
 // named yields the entries that have one of the tags and the name. The name's
@@ -22,7 +33,7 @@ type query struct {
 // names too short for that to pay directly into the entry. Where that does not
 // work, because names are indexes (clang) or the name is the tail of too many
 // others ("page"), the units are walked: slow only for names that are rare.
-func (d *dwarfData) named(q query) iter.Seq[die] {
+func (d *dwarfData) named(q *query) iter.Seq[die] {
 	return func(yield func(die) bool) {
 		if q.name == "" {
 			return
@@ -33,15 +44,15 @@ func (d *dwarfData) named(q query) iter.Seq[die] {
 			d.walkNamed(q, yield)
 			return
 		}
-		q.left = maxCloseLooks
+		q.work = cmp.Or(q.work, maxSearch)
 		patterns := [][]byte{inline}
 		for _, off := range offs {
 			patterns = append(patterns, binary.LittleEndian.AppendUint32(nil, d.sec.StrpValue(off)))
 		}
 		for _, p := range patterns {
 			for at := range occurrences(d.sec.Info, p) {
-				e, ok := d.entryNamedAt(at, &q)
-				if ok && !yield(e) || q.left <= 0 {
+				e, ok := d.entryNamedAt(at, q)
+				if ok && !yield(e) || q.work <= 0 {
 					return
 				}
 			}
@@ -89,44 +100,57 @@ func occurrences(data, pattern []byte) iter.Seq[int] {
 // what the query asks for. Most hits are other data: an abbreviation that fits
 // what stands in front rules them out fast, a walk through the unit the rest.
 func (d *dwarfData) entryNamedAt(at int, q *query) (die, bool) {
+	q.work--
 	u, ok := d.unitOf(uint64(at))
 	if !ok {
 		return die{}, false
 	}
-	for code := uint64(1); ; code++ {
-		a := u.Abbrevs.Get(code)
-		if a == nil {
-			return die{}, false
-		}
-		if !slices.Contains(q.tags, a.Tag) {
-			continue
-		}
-		low, high, ok := nameLead(u, a)
-		if !ok {
-			continue
-		}
-		head := binary.AppendUvarint(nil, code)
-		for lead := low; lead <= high; lead++ {
-			if e, ok := d.entryWithLead(u, at, lead, head, q); ok {
+	for _, l := range q.leadsIn(u) {
+		for n := l.low; n <= l.high; n++ {
+			q.work--
+			if e, ok := d.entryWithLead(u, at-n, l.code, q); ok {
 				return e, true
 			}
 		}
 	}
+	return die{}, false
 }
 
-// entryWithLead gives the entry whose abbreviation code and lead stand in front
-// of an offset, if it is what the query asks for.
-func (d *dwarfData) entryWithLead(u *dwarfx.Unit, at, lead int, head []byte, q *query) (die, bool) {
-	start := at - lead - len(head)
-	if start < int(u.First) || !bytes.Equal(d.sec.Info[start:start+len(head)], head) {
+// leadsIn gives the leads of the unit's abbreviations that have one of the tags.
+func (q *query) leadsIn(u *dwarfx.Unit) []lead {
+	if q.unit == u {
+		return q.leads
+	}
+	q.unit, q.leads = u, q.leads[:0]
+	for code := uint64(1); ; code++ {
+		a := u.Abbrevs.Get(code)
+		if a == nil {
+			return q.leads
+		}
+		q.work--
+		if !slices.Contains(q.tags, a.Tag) {
+			continue
+		}
+		if low, high, ok := nameLead(u, a); ok {
+			q.leads = append(q.leads, lead{binary.AppendUvarint(nil, code), low, high})
+		}
+	}
+}
+
+// entryWithLead gives the entry whose abbreviation code ends at an offset, if it
+// is what the query asks for.
+func (d *dwarfData) entryWithLead(u *dwarfx.Unit, end int, code []byte, q *query) (die, bool) {
+	start := end - len(code)
+	if start < int(u.First) || !bytes.Equal(d.sec.Info[start:end], code) {
 		return die{}, false
 	}
 	b := u.Buf(uint64(start))
 	e, ok := readDIE(u, &b)
+	q.work -= max(b.Off()-start, maxAttrs)
 	if !ok || q.keep != nil && !q.keep(&e) || e.name() != q.name {
 		return die{}, false
 	}
-	q.left--
+	q.work -= start - int(u.First)
 	real, ok := d.entryAt(u, e.off)
 	return e, ok && real.off == e.off
 }
@@ -205,7 +229,7 @@ func (d *dwarfData) entryAt(u *dwarfx.Unit, off uint64) (die, bool) {
 func (d *dwarfData) indexedNames() bool { return len(d.sec.StrOffsets) > 0 }
 
 // walkNamed yields entries by looking at every entry outside of functions.
-func (d *dwarfData) walkNamed(q query, yield func(die) bool) {
+func (d *dwarfData) walkNamed(q *query, yield func(die) bool) {
 	for n := 0; n < len(d.heads) || d.nextHead(); n++ {
 		u, ok := d.open(d.heads[n])
 		if !ok {
@@ -213,7 +237,7 @@ func (d *dwarfData) walkNamed(q query, yield func(die) bool) {
 		}
 		b := u.Buf(u.First)
 		root, ok := readDIE(u, &b)
-		if ok && root.children && !d.walkUnit(u, b, &q, yield) {
+		if ok && root.children && !d.walkUnit(u, b, q, yield) {
 			return
 		}
 	}

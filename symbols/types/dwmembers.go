@@ -113,7 +113,7 @@ func (d *dwarfData) findType(tags []string, name string) (uint64, bool) {
 	var decl uint64
 	var best die
 	rank := len(tags)
-	for e := range d.named(query{name: name, tags: tagsOf(tags...)}) {
+	for e := range d.named(&query{name: name, tags: tagsOf(tags...)}) {
 		if best.unit != nil && e.unit != best.unit {
 			break
 		}

@@ -24,7 +24,7 @@ func (i *Info) Function(name string) (Variable, error) {
 	if v, ok := i.functionBySymbol(d, name); ok {
 		return v, nil
 	}
-	for e := range d.named(query{name: name, tags: []dwarfx.Tag{tagSubprogram}}) {
+	for e := range d.named(&query{name: name, tags: []dwarfx.Tag{tagSubprogram}}) {
 		low, ok := d.entryPC(e)
 		if !ok {
 			low, e, ok = d.outOfLine(e)
@@ -147,7 +147,7 @@ func (i *Info) Constant(name string) (int64, dwarf.Type, error) {
 	}
 	d, dwarfErr := i.loadDWARF()
 	if dwarfErr == nil {
-		for e := range d.named(query{name: name, tags: []dwarfx.Tag{tagEnumerator}}) {
+		for e := range d.named(&query{name: name, tags: []dwarfx.Tag{tagEnumerator}}) {
 			if off, ok := d.parent(e); ok {
 				return pick(d.typeOf(off), name)
 			}

@@ -69,20 +69,22 @@ func (d *dwarfData) variableAt(name string, a uint64) (v Variable, ok bool) {
 // the bytes of the expression are in them.
 func (d *dwarfData) locatedAt(a uint64) iter.Seq[die] {
 	return func(yield func(die) bool) {
+		work := maxSearch
+		entry := func(u *dwarfx.Unit, at uint64) (more bool) {
+			work -= int(at-u.First) + 1
+			e, here := d.entryAt(u, at)
+			return (!here || yield(e)) && work > 0
+		}
 		expr := binary.LittleEndian.AppendUint64([]byte{dwarfx.OpAddr}, a)
 		for at := range occurrences(d.sec.Info, expr) {
-			u, opened := d.unitOf(uint64(at))
-			if !opened {
-				continue
-			}
-			if e, here := d.entryAt(u, uint64(at)); here && !yield(e) {
+			if u, ok := d.unitOf(uint64(at)); ok && !entry(u, uint64(at)) {
 				return
 			}
 		}
 		for u, index := range d.unitsWith(a) {
 			expr := binary.AppendUvarint([]byte{dwarfx.OpAddrx}, index)
 			for at := range occurrences(d.sec.Info[u.First:u.End], expr) {
-				if e, here := d.entryAt(u, u.First+uint64(at)); here && !yield(e) {
+				if !entry(u, u.First+uint64(at)) {
 					return
 				}
 			}

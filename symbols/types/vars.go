@@ -196,7 +196,7 @@ func (d *dwarfData) functionAround(e die) string {
 // declares it. places are the addresses known.
 func (d *dwarfData) variablesByName(name string, places map[uint64]bool) []Variable {
 	var found []Variable
-	q := query{name: name, tags: []dwarfx.Tag{tagVariable}, keep: isGlobal}
+	q := &query{name: name, tags: []dwarfx.Tag{tagVariable}, keep: isGlobal}
 	for e := range d.named(q) {
 		if v, ok := d.variable(e); ok {
 			found = append(found, v)

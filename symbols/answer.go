@@ -37,6 +37,10 @@ func (f *Offline) Ask(text string) Answer {
 		if err := f.Module(q.Module, q.BuildID); err != nil {
 			ans.Note = err.Error()
 		}
+		if im := f.moduleImage(moduleName(q.Module)); im != nil && q.BuildID != "" && im.BuildID() != q.BuildID {
+			ans.Reason = fmt.Sprintf("%s has build-id %s, not %s", im.Path(), im.BuildID(), q.BuildID)
+			return ans
+		}
 	}
 	switch {
 	case q.File != "":

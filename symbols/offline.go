@@ -19,10 +19,13 @@ type Offline struct {
 	log     *slog.Logger
 
 	mods   []*Module
-	opened map[string]error // modules that were looked for
+	opened map[sought]error // modules that were looked for
 	images []*Image         // to close
 	sym    *Symbolizer
 }
+
+// sought is a module that was looked for; without a build-id any will do.
+type sought struct{ name, buildID string }
 
 // OfflineOptions says what is known of the kernel besides vmlinux.
 type OfflineOptions struct {
@@ -39,7 +42,7 @@ type OfflineOptions struct {
 // there are Kallsyms, and it may be a module's file alone.
 // Errors: the symbol table is of another kernel.
 func NewOffline(vmlinux *Image, o *OfflineOptions) (*Offline, error) {
-	f := &Offline{vmlinux: vmlinux, o: *o, log: o.Log, opened: map[string]error{}}
+	f := &Offline{vmlinux: vmlinux, o: *o, log: o.Log, opened: map[sought]error{}}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -62,7 +65,7 @@ func NewOffline(vmlinux *Image, o *OfflineOptions) (*Offline, error) {
 		f.vmlinux = nil
 		name, _ := moduleOfFile(filepath.Base(vmlinux.Path()))
 		f.images = append(f.images, vmlinux)
-		f.opened[name] = f.add(name, vmlinux)
+		f.opened[sought{name, ""}] = f.add(name, vmlinux)
 	}
 	for name := range o.Bases {
 		f.load(moduleName(name), "")
@@ -112,10 +115,14 @@ func (f *Offline) Symbolizer() *Symbolizer { return f.sym }
 
 func (f *Offline) renew() { f.sym = NewSymbolizer(f.vmlinux, f.o.Slide, f.mods) }
 
-// Module looks for the file of a module that a query names; once.
+// Module looks for the file of a module that a query names; once per build-id. A
+// file that is open already serves for all, whatever build-id it has.
 func (f *Offline) Module(name, buildID string) error {
 	name = moduleName(name)
-	if err, done := f.opened[name]; done {
+	if f.moduleImage(name) != nil {
+		return nil
+	}
+	if err, done := f.opened[sought{name, buildID}]; done {
 		return err
 	}
 	err := f.load(name, buildID)
@@ -123,9 +130,19 @@ func (f *Offline) Module(name, buildID string) error {
 	return err
 }
 
+// moduleImage gives the file of a module, nil when none is open.
+func (f *Offline) moduleImage(name string) *Image {
+	for _, m := range f.mods {
+		if m.Name == name && m.Image != nil {
+			return m.Image
+		}
+	}
+	return nil
+}
+
 func (f *Offline) load(name, buildID string) error {
 	err := f.open(name, buildID)
-	f.opened[name] = err
+	f.opened[sought{name, buildID}] = err
 	return err
 }
 

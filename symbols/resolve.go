@@ -69,7 +69,7 @@ func mismatch(q Query, list []Func) string {
 		return fmt.Sprintf("offset %#x is the end of %s: if it is a return address, look up the byte before, %s+%#x", q.Off, q.Name, q.Name, q.Off-1)
 	}
 	what := fmt.Sprintf("offset %#x", q.Off)
-	if q.Size > 0 {
+	if q.Size > 0 && !slices.ContainsFunc(list, func(f Func) bool { return apart(f.Size, q.Size) <= maxPadding }) {
 		what = fmt.Sprintf("size %#x", q.Size)
 	}
 	return fmt.Sprintf("%s does not fit: %s has size %s here; is this the file of that kernel?", what, q.Name, strings.Join(sizes, ", "))

@@ -70,8 +70,10 @@ func (i *Info) subjectWhole(s *Subject, name string, variable bool) error {
 	switch {
 	case varErr == nil:
 		return nil
-	case errors.Is(varErr, ErrNoDebugInfo), errors.Is(err, ErrNoDebugInfo):
+	case errors.Is(err, ErrNoDebugInfo):
 		return err
+	case errors.Is(varErr, ErrNoDebugInfo):
+		return varErr
 	}
 	return fmt.Errorf("%q is neither a type nor a variable: %w", name, varErr)
 }

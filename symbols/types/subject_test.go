@@ -1,9 +1,33 @@
 package types
 
 import (
+	"debug/elf"
 	"errors"
+	"iter"
+	"slices"
+	"strings"
 	"testing"
+
+	"ktrap/symbols/elffile"
 )
+
+// withSymbol is a stripped image: types and one variable's symbol.
+type withSymbol struct{ btfOnly }
+
+func (withSymbol) AllSymbols() (iter.Seq[elffile.Symbol], error) {
+	return slices.Values([]elffile.Symbol{{Name: "square", Value: 0xffffffff82000000, Type: elf.STT_OBJECT}}), nil
+}
+
+func TestOfAVariableWithoutDWARFTheAddressIsSaid(t *testing.T) {
+	info := New(withSymbol{fixtures(t)["BTF"].(btfOnly)})
+	_, err := info.Subject("square")
+	if !errors.Is(err, ErrNoDebugInfo) || !strings.Contains(err.Error(), "0xffffffff82000000") || !strings.Contains(err.Error(), "DWARF") {
+		t.Errorf("a variable: %v", err)
+	}
+	if _, err := info.Subject("nosuch"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("nothing: %v", err)
+	}
+}
 
 func TestASubjectIsATypeAVariableOrAMemberOfOne(t *testing.T) {
 	tests := []struct {

@@ -73,7 +73,11 @@ func (i *Info) variables(name string) ([]Variable, error) {
 		return []Variable{v}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoDebugInfo, err)
+		err = fmt.Errorf("%w: %w", ErrNoDebugInfo, err)
+		if a, ok := onlyGlobal(places); ok {
+			err = fmt.Errorf("it lies at %v, its type is in DWARF alone: %w", addr.LinkAddr(a), err)
+		}
+		return nil, err
 	}
 	var found []Variable
 	for a := range places {

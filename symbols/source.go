@@ -165,6 +165,23 @@ func version(release string) []string {
 	return []string{upstream, series}
 }
 
+// shortError says that a source file ends before a line.
+type shortError struct {
+	path string
+	line int
+	err  error // of reading; nil: it is of another version
+}
+
+func (e *shortError) Error() string {
+	if e.err != nil {
+		return fmt.Sprintf("read source %q line %d: %v", e.path, e.line, e.err)
+	}
+	return fmt.Sprintf("source file %q has no line %d: it is of another version", e.path, e.line)
+}
+
+// Is reports whether target is [ErrNoSource].
+func (e *shortError) Is(target error) bool { return target == ErrNoSource }
+
 func readContext(f io.Reader, path string, line, n int) ([]SourceLine, error) {
 	var list []SourceLine
 	sc := bufio.NewScanner(f)
@@ -178,7 +195,7 @@ func readContext(f io.Reader, path string, line, n int) ([]SourceLine, error) {
 		list = append(list, SourceLine{number, strings.ToValidUTF8(text, "\uFFFD")})
 	}
 	if len(list) == 0 || list[len(list)-1].Number < line {
-		return nil, fmt.Errorf("read source %q line %d: %w", path, line, errors.Join(sc.Err(), ErrNoSource))
+		return nil, &shortError{path, line, sc.Err()}
 	}
 	return list, nil
 }

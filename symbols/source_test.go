@@ -59,6 +59,15 @@ func TestAnImageCannotMakeOtherFilesBeShown(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsTooShortIsSaidToBe(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir, "a.c", "one\n")
+	_, err := NewSources(&SourceOptions{Dirs: []string{dir}}).Context(Location{File: "a.c", Line: 2}, 0)
+	if !errors.Is(err, ErrNoSource) || !strings.Contains(err.Error(), "no line 2") || strings.Contains(err.Error(), "not found") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestContextGivesLinesOnBothSides(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir, "a.c", "one\r\ntwo\nthree\nfour\xff\nfive")

@@ -17,7 +17,7 @@ import (
 type lookupCmd struct {
 	Image    string   `arg:"" optional:"" name:"VMLINUX" help:"Kernel image, or a module's file. Left out: ./vmlinux."`
 	Locs     []string `arg:"" optional:"" name:"LOC" help:"Address, NAME, NAME+0xOFF/0xSIZE or FILE:LINE; [module] may follow. None, or -: one per line from stdin."`
-	Source   int      `short:"s" placeholder:"N" help:"Show the source line with N lines on both sides."`
+	Source   int      `short:"s" default:"-1" placeholder:"N" help:"Show the source line with N lines on both sides (0: the line alone)."`
 	Style    string   `enum:"addr2line,trace" default:"addr2line" help:"Text as addr2line -afip writes it, or as in decoded traces with [inline]: addr2line or trace."`
 	Demangle bool     `negatable:"" default:"true" help:"Make Rust and C++ names readable (JSON has both forms)."`
 	Format   string   `enum:"text,json" default:"text" help:"text or json (one line per location)."`

@@ -15,7 +15,7 @@ type lookupPrinter struct {
 	out      *bufio.Writer
 	trace    bool // one line per level with [inline], as in decoded traces
 	demangle bool
-	context  int // lines of source on both sides; 0: no source
+	context  int // lines of source on both sides; below 0: no source
 	sources  *sourceReader
 }
 
@@ -90,7 +90,7 @@ func (p *lookupPrinter) level(f symbols.Location) {
 
 // excerpt writes the source around a line, marked, if it is on this host.
 func (p *lookupPrinter) excerpt(f symbols.Location) {
-	if p.context <= 0 || f.Line == 0 {
+	if p.context < 0 || f.Line == 0 {
 		return
 	}
 	text, err := p.sources.Context(f, p.context)
@@ -186,7 +186,7 @@ func (p *lookupPrinter) jsonFrame(f symbols.Location) jsonFrame {
 		Func: f.Func, Demangled: demangled(f.Func), File: f.File, Line: f.Line, Column: f.Column,
 		Inlined: f.Inlined, CallFile: f.CallFile, CallLine: f.CallLine,
 	}
-	if p.context > 0 && f.Line > 0 {
+	if p.context >= 0 && f.Line > 0 {
 		text, err := p.sources.Context(f, p.context)
 		if err != nil {
 			j.NoSource = err.Error()

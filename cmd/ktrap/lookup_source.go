@@ -51,7 +51,7 @@ func (c *lookupCmd) sources(kernel *symbols.Offline) (*sourceReader, error) {
 		}
 		o.Substitute = append(o.Substitute, symbols.Substitution{From: from, To: to})
 	}
-	if c.Source > 0 {
+	if c.Source >= 0 {
 		o.Release = kernel.Release()
 	}
 	return &sourceReader{symbols.NewSources(o), unpackSource, make(map[string]error)}, nil

@@ -42,6 +42,22 @@ func TestSourceIsShownWithTheLineMarked(t *testing.T) {
 	}
 }
 
+func TestZeroLinesAroundLeaveTheLineAlone(t *testing.T) {
+	var buf bytes.Buffer
+	for context, want := range map[int]string{0: "  >     2  two\n", -1: ""} {
+		buf.Reset()
+		p := &lookupPrinter{out: bufio.NewWriter(&buf), context: context, sources: sourcesIn(t, "a.c", "one\ntwo\nthree\n")}
+		p.excerpt(locationOf("a.c", 2))
+		p.out.Flush()
+		if got := buf.String(); got != want {
+			t.Errorf("%d: %q, want %q", context, got, want)
+		}
+		if got := len(p.jsonFrame(locationOf("a.c", 2)).Source); got != context+1 {
+			t.Errorf("%d: JSON has %d lines", context, got)
+		}
+	}
+}
+
 // tarball packs one source file.
 func tarball(t *testing.T) string {
 	t.Helper()

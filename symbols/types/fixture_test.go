@@ -241,6 +241,27 @@ func TestAFileWithoutDebugInfoSaysSo(t *testing.T) {
 	}
 }
 
+// Rust lists members as they were written and places them otherwise.
+func TestMembersThatWereReorderedAreShownAsTheyLie(t *testing.T) {
+	u8, u64 := &dwarf.UintType{}, &dwarf.UintType{}
+	u8.Name, u8.ByteSize, u64.Name, u64.ByteSize = "u8", 1, "u64", 8
+	typ := &dwarf.StructType{StructName: "P", Kind: "struct", Field: []*dwarf.StructField{
+		{Name: "a", Type: u8, ByteOffset: 8}, {Name: "b", Type: u64},
+	}}
+	typ.ByteSize = 16
+	want := `struct P {
+	u64 b;                                   /*     0         8 */
+	u8 a;                                    /*     8         1 */
+	/* padding of 7 bytes */
+
+	/* size: 16, members: 2, padding: 7 bytes */
+};
+`
+	if got := Describe(typ); got != want {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestADescriptionShowsPlacesAndHoles(t *testing.T) {
 	want := `struct inner {
 	short int x;                             /*     0         2 */

@@ -1,8 +1,10 @@
 package types
 
 import (
+	"cmp"
 	"debug/dwarf"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -37,9 +39,10 @@ func (w *outliner) row(r Row) {
 
 // members writes the members of one struct or union and what lies between.
 func (w *outliner) members(st *dwarf.StructType, n nesting) Sum {
-	sum := Sum{Members: len(st.Field)}
+	fields := byOffset(st)
+	sum := Sum{Members: len(fields)}
 	gaps := gapFinder{size: st.ByteSize}
-	for i, f := range st.Field {
+	for i, f := range fields {
 		if w.out.Cut {
 			break
 		}
@@ -52,12 +55,24 @@ func (w *outliner) members(st *dwarf.StructType, n nesting) Sum {
 		} else {
 			sum.MemberBytes += p.size
 		}
-		w.member(f, p, n, st.Kind != "union" && i == len(st.Field)-1)
+		w.member(f, p, n, st.Kind != "union" && i == len(fields)-1)
 	}
 	if st.Kind != "union" && !w.out.Cut {
 		w.padding(gaps.end(), n, &sum)
 	}
 	return sum
+}
+
+// byOffset gives the members as they lie in memory: Rust lists them as they were
+// written, but places them otherwise.
+func byOffset(st *dwarf.StructType) []*dwarf.StructField {
+	order := func(a, b *dwarf.StructField) int { return cmp.Compare(placeOf(a).from(), placeOf(b).from()) }
+	if st.Kind == "union" || slices.IsSortedFunc(st.Field, order) {
+		return st.Field
+	}
+	fields := slices.Clone(st.Field)
+	slices.SortStableFunc(fields, order)
+	return fields
 }
 
 // gap writes the room in front of a member. Bits on both sides of bytes count

@@ -16,7 +16,11 @@ func (u *Unit) Text(v Value) []byte {
 		return textAt(u.Sec.LineStr, v.U)
 	case FormStrx, FormStrx1, FormStrx2, FormStrx3, FormStrx4:
 		size := uint64(u.offsetSize())
-		b := NewBuf(".debug_str_offsets", u.Sec.StrOffsets, u.strOffBase+v.U*size)
+		at := u.strOffBase + v.U*size
+		if need := u.Sec.needStrOffsets; need != nil && need(at, at+size) != nil {
+			return nil
+		}
+		b := NewBuf(".debug_str_offsets", u.Sec.StrOffsets, at)
 		off := b.Offset(u.DWARF64)
 		if b.Err() != nil {
 			return nil

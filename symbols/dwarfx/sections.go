@@ -17,7 +17,10 @@ type Sections struct {
 	// is not.
 	peekInfo func(p []byte, off uint64) int
 	// needInfo makes a range of Info ready to be read; nil: all of it is.
-	needInfo   func(low, high uint64) error
+	needInfo func(low, high uint64) error
+	// needStrOffsets is the same for StrOffsets.
+	needStrOffsets func(low, high uint64) error
+
 	supplement *supplement
 	tables     tables
 }
@@ -60,9 +63,12 @@ func (s *Sections) Load(src Source) error {
 		{".debug_aranges", &s.Aranges, false},
 	} {
 		var err error
-		if p, ok := src.(partialSource); ok && want.data == &s.Info {
-			s.Info, s.needInfo, err = p.Partial(want.name)
-		} else {
+		switch want.data {
+		case &s.Info:
+			err = s.LoadInfo(src)
+		case &s.StrOffsets:
+			s.StrOffsets, s.needStrOffsets, err = Partial(src, want.name)
+		default:
 			*want.data, err = src.Section(want.name)
 		}
 		if err != nil && (want.must || !errors.Is(err, elffile.ErrNoSection)) {
@@ -74,6 +80,22 @@ func (s *Sections) Load(src Source) error {
 	}
 	s.Peek(src)
 	return nil
+}
+
+// LoadInfo takes .debug_info alone; see [Sections.Load] for what may be read of it.
+func (s *Sections) LoadInfo(src Source) (err error) {
+	s.Info, s.needInfo, err = Partial(src, ".debug_info")
+	return err
+}
+
+// Partial takes a section from a source, part by part if that can do so. need is
+// nil if all of data may be read.
+func Partial(src Source, name string) (data []byte, need func(low, high uint64) error, err error) {
+	if p, ok := src.(partialSource); ok {
+		return p.Partial(name)
+	}
+	data, err = src.Section(name)
+	return data, nil, err
 }
 
 // maxHeader is the size of the largest unit header: that of a type unit in

@@ -9,7 +9,7 @@ import (
 	"ktrap/symbols/elffile"
 )
 
-// partly is a source whose .debug_info is not there until it is needed.
+// partly is a source whose sections are not there until they are needed.
 type partly struct {
 	sections map[string][]byte
 	info     []byte
@@ -25,15 +25,18 @@ func (p *partly) Section(name string) ([]byte, error) {
 var errNeed = errors.New("cannot be relocated")
 
 func (p *partly) Partial(name string) ([]byte, func(low, high uint64) error, error) {
-	whole := p.sections[name]
-	p.info = make([]byte, len(whole))
-	return p.info, func(low, high uint64) error {
+	whole, err := p.Section(name)
+	part := make([]byte, len(whole))
+	if name == ".debug_info" {
+		p.info = part
+	}
+	return part, func(low, high uint64) error {
 		if high = min(high, uint64(len(whole))); low > high {
 			return errNeed
 		}
-		copy(p.info[low:high], whole[low:high])
+		copy(part[low:high], whole[low:high])
 		return nil
-	}, nil
+	}, err
 }
 
 // twoUnits is tiny twice, at 0 and at the offset it gives.

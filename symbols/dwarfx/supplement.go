@@ -47,6 +47,9 @@ func (s *Sections) AddSupplement(src Source) error {
 	return nil
 }
 
+// Supplemented reports whether there is a supplementary file.
+func (s *Sections) Supplemented() bool { return s.supplement != nil }
+
 // adopt marks what is read of a unit.
 func (p *supplement) adopt(h *Header) {
 	h.supplement, h.moved = p, h.Off >= p.info

@@ -3,6 +3,7 @@ package elffile_test
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -119,5 +120,30 @@ func TestASectionThatIsNotRelocatedHasNoParts(t *testing.T) {
 	_, data, need := partial(t, m)
 	if need != nil || !bytes.Equal(data, m.Sections[2].Data) {
 		t.Error("the contents differ")
+	}
+}
+
+func TestWhereRelocationsPutAValueIsToldWithoutThem(t *testing.T) {
+	f := open(t, manyRelocations().Bytes())
+	contents, where, err := f.Relocations(".debug_info")
+	if err != nil || where == nil {
+		t.Fatal(err)
+	}
+	whole := wholeSection(t, manyRelocations())
+	for _, off := range []uint64{2, 14, 4094, 5*4096 - 10} {
+		value := binary.LittleEndian.Uint64(whole[off:])
+		if got := slices.Collect(where(value)); off%12 == 2 && !slices.Equal(got, []uint64{off}) {
+			t.Errorf("%#x stands at %v, want %d", value, got, off)
+		}
+	}
+	if got := slices.Collect(where(12345)); got != nil {
+		t.Errorf("a value that is nowhere stands at %v", got)
+	}
+	if bytes.Equal(contents, whole) || contents[14] != 0x11 && contents[14] != 0xa5 && contents[14] != 0x5a {
+		t.Error("the contents are relocated")
+	}
+	plain := open(t, debugInfo([]byte("0123456789"), 0).Bytes())
+	if contents, where, err := plain.Relocations(".debug_info"); err != nil || where != nil || string(contents) != "0123456789" {
+		t.Errorf("without relocations: %q, %v", contents, err)
 	}
 }

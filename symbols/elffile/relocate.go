@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"sort"
 )
 
@@ -96,6 +97,25 @@ func (r *relocations) apply(data []byte, low, high uint64, at int) (next int, er
 		}
 	}
 	return at, nil
+}
+
+// putting yields the offsets where relocations put a value that stands alone: 4
+// or 8 bytes, whatever was there before.
+func (r *relocations) putting(value uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for e := r.relas; len(e) >= relaSize; e = e[relaSize:] {
+			info, addend := le.Uint64(e[8:]), le.Uint64(e[16:])
+			switch elf.R_X86_64(uint32(info)) {
+			case elf.R_X86_64_32, elf.R_X86_64_64:
+			default:
+				continue
+			}
+			base, ok := r.symbol(info >> 32)
+			if ok && base+addend == value && !yield(le.Uint64(e)) {
+				return
+			}
+		}
+	}
 }
 
 // applyAny applies a relocation of any kind, which may reach over either end of

@@ -3,6 +3,7 @@ package elffile
 import (
 	"debug/elf"
 	"fmt"
+	"iter"
 	"strings"
 )
 
@@ -32,6 +33,23 @@ func (f *File) Partial(name string) (data []byte, need func(low, high uint64) er
 		return c.data, nil, c.err
 	}
 	return c.data, c.parts.need, nil
+}
+
+// Relocations gives the contents of a section as they were before it was
+// relocated, and where relocations put a value; where is nil, and contents are
+// all there is, if there are none. Looking for a value so takes less than to
+// relocate the section, and what is not a value can be looked for in contents.
+func (f *File) Relocations(name string) (contents []byte, where func(value uint64) iter.Seq[uint64], err error) {
+	in, i, err := f.holder(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := in.cell(i)
+	if c.parts == nil || c.parts.from == nil { // inflated: relocated where it lies
+		contents, err = in.contents(i)
+		return contents, nil, err
+	}
+	return c.parts.from, c.parts.putting, nil
 }
 
 // holder gives the file that has the contents of a section.

@@ -1,7 +1,9 @@
 package types
 
 import (
+	"encoding/binary"
 	"fmt"
+	"iter"
 	"sort"
 
 	"ktrap/symbols/dwarfx"
@@ -11,9 +13,14 @@ import (
 // is asked for; which units there are is learned only as far as needed,
 // because touching the headers of all 2,000 costs more than most questions.
 type dwarfData struct {
-	sec      dwarfx.Sections
-	loc      []byte // .debug_loc, DWARF 4
-	loclists []byte // .debug_loclists, DWARF 5
+	sec dwarfx.Sections
+	// Of a module, which is relocated: .debug_info as it is in the file, and where
+	// in it relocations put a value. where is nil, and plain Info, else.
+	plain []byte
+	where func(value uint64) iter.Seq[uint64]
+
+	loc      locations // .debug_loc, DWARF 4
+	loclists locations // .debug_loclists, DWARF 5
 
 	// Owned by the Info, under its lock.
 	roots *dwarfx.Roots
@@ -24,15 +31,26 @@ type dwarfData struct {
 	conv  dieConverter
 }
 
+// relocated is a Source that tells where relocations put a value.
+// Source: [elffile.File.Relocations].
+type relocated interface {
+	Relocations(name string) (contents []byte, where func(value uint64) iter.Seq[uint64], err error)
+}
+
 func loadDWARF(src Source) (*dwarfData, error) {
-	d := &dwarfData{units: make(map[uint64]*dwarfx.Unit), found: make(map[[2]string]uint64)}
+	d := &dwarfData{
+		units: make(map[uint64]*dwarfx.Unit), found: make(map[[2]string]uint64),
+		loc: locations{src: src, name: ".debug_loc"}, loclists: locations{src: src, name: ".debug_loclists"},
+	}
 	d.conv.init(d)
+	if err := d.sec.LoadInfo(src); err != nil {
+		return nil, fmt.Errorf("read .debug_info: %w", err)
+	}
 	for _, s := range []struct {
 		name string
 		data *[]byte
 		must bool
 	}{
-		{".debug_info", &d.sec.Info, true},
 		{".debug_abbrev", &d.sec.Abbrev, true},
 		{".debug_str", &d.sec.Str, false},
 		{".debug_line_str", &d.sec.LineStr, false},
@@ -41,8 +59,6 @@ func loadDWARF(src Source) (*dwarfData, error) {
 		{".debug_addr", &d.sec.Addr, false},
 		{".debug_str_offsets", &d.sec.StrOffsets, false},
 		{".debug_aranges", &d.sec.Aranges, false},
-		{".debug_loc", &d.loc, false},
-		{".debug_loclists", &d.loclists, false},
 	} {
 		data, err := src.Section(s.name)
 		if err != nil && s.must {
@@ -52,6 +68,13 @@ func loadDWARF(src Source) (*dwarfData, error) {
 	}
 	if err := d.sec.AddSupplement(src); err != nil {
 		return nil, fmt.Errorf("read .debug_info: %w", err)
+	}
+	d.plain = d.sec.Info
+	if r, ok := src.(relocated); ok && !d.sec.Supplemented() {
+		plain, where, err := r.Relocations(".debug_info")
+		if err == nil && where != nil {
+			d.plain, d.where = plain, where
+		}
 	}
 	d.sec.Peek(src)
 	d.roots = d.sec.Roots()
@@ -102,4 +125,14 @@ func (d *dwarfData) open(h dwarfx.Header) (*dwarfx.Unit, bool) {
 	}
 	d.units[h.Off] = u
 	return u, true
+}
+
+// values yields the offsets in .debug_info at which a value of a width in bytes may
+// stand. In a file with relocations none stands there but by one.
+func (d *dwarfData) values(value uint64, width int) iter.Seq[uint64] {
+	if d.where != nil {
+		return d.where(value)
+	}
+	pattern := binary.LittleEndian.AppendUint64(nil, value)[:width]
+	return occurrences(d.plain, pattern)
 }

@@ -45,6 +45,7 @@ const (
 	maxEqualStrings   = 64      // searches through .debug_info for one name
 	maxTails          = 4       // the same for names that are tails of others
 	maxSearch         = 1 << 28 // bytes looked at for one name or address: seconds
+	maxLoclists       = 1 << 28
 	maxScopeDepth     = 64
 	maxVarsInScope    = 512
 	maxVariablesFound = 64

@@ -45,12 +45,12 @@ func (d *dwarfData) named(q *query) iter.Seq[die] {
 			return
 		}
 		q.work = cmp.Or(q.work, maxSearch)
-		patterns := [][]byte{inline}
+		places := []iter.Seq[uint64]{occurrences(d.plain, inline)}
 		for _, off := range offs {
-			patterns = append(patterns, binary.LittleEndian.AppendUint32(nil, d.sec.StrpValue(off)))
+			places = append(places, d.values(uint64(d.sec.StrpValue(off)), 4))
 		}
-		for _, p := range patterns {
-			for at := range occurrences(d.sec.Info, p) {
+		for _, list := range places {
+			for at := range list {
 				e, ok := d.entryNamedAt(at, q)
 				if ok && !yield(e) || q.work <= 0 {
 					return
@@ -82,14 +82,14 @@ func stringOffsets(str []byte, name string) (offs []uint32, whole bool) {
 }
 
 // occurrences yields the offsets of a pattern.
-func occurrences(data, pattern []byte) iter.Seq[int] {
-	return func(yield func(int) bool) {
+func occurrences(data, pattern []byte) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
 		for at := 0; ; at++ {
 			n := bytes.Index(data[at:], pattern)
 			if n < 0 {
 				return
 			}
-			if at += n; !yield(at) {
+			if at += n; !yield(uint64(at)) {
 				return
 			}
 		}
@@ -99,16 +99,16 @@ func occurrences(data, pattern []byte) iter.Seq[int] {
 // entryNamedAt gives the entry whose DW_AT_name lies at an offset, if it is
 // what the query asks for. Most hits are other data: an abbreviation that fits
 // what stands in front rules them out fast, a walk through the unit the rest.
-func (d *dwarfData) entryNamedAt(at int, q *query) (die, bool) {
+func (d *dwarfData) entryNamedAt(at uint64, q *query) (die, bool) {
 	q.work--
-	u, ok := d.unitOf(uint64(at))
+	u, ok := d.unitOf(at)
 	if !ok {
 		return die{}, false
 	}
 	for _, l := range q.leadsIn(u) {
 		for n := l.low; n <= l.high; n++ {
 			q.work--
-			if e, ok := d.entryWithLead(u, at-n, l.code, q); ok {
+			if e, ok := d.entryWithLead(u, int(at)-n, l.code, q); ok {
 				return e, true
 			}
 		}

@@ -136,7 +136,7 @@ func lists() *dwarfData {
 	v5 := append(start, 0x10, 1, dwarfx.OpReg0)
 	v5 = append(append(v5, lleViewPair, 0, 1), base...)
 	v5 = append(v5, lleOffsetPair, 0x20, 0x30, 1, dwarfx.OpReg0+1, lleDefaultLocation, 1, dwarfx.OpReg0+2, lleEndOfList)
-	return &dwarfData{loc: v4, loclists: v5}
+	return &dwarfData{loc: locations{loaded: true, data: v4}, loclists: locations{loaded: true, data: v5}}
 }
 
 func TestLocationListsChooseByPC(t *testing.T) {

@@ -32,34 +32,34 @@ func (d *dwarfData) locationAt(u *dwarfx.Unit, a dieAttr, pc uint64) ([]byte, bo
 		if !ok {
 			return nil, false
 		}
-		return d.loclist(u, off, pc)
+		return d.loclists.search(off, func(b *dwarfx.Buf) ([]byte, bool) { return loclist(u, b, pc) })
 	case a.val.Form != dwarfx.FormSecOffset && a.val.Form != dwarfx.FormData4 && a.val.Form != dwarfx.FormData8:
 		return nil, false
 	case u.Version >= 5:
-		return d.loclist(u, a.val.U, pc)
+		return d.loclists.search(a.val.U, func(b *dwarfx.Buf) ([]byte, bool) { return loclist(u, b, pc) })
 	}
-	return d.loclist4(u, a.val.U, pc)
+	return d.loc.search(a.val.U, func(b *dwarfx.Buf) ([]byte, bool) { return loclist4(u, b, pc) })
 }
 
 // loclistOffset looks an index up in the table the unit's root refers to.
 func (d *dwarfData) loclistOffset(u *dwarfx.Unit, index uint64) (uint64, bool) {
 	root, ok := d.die(u.First)
 	base, has := root.get(attrLoclistsBase)
-	if !ok || !has || index > uint64(len(d.loclists)) {
+	if !ok || !has || index > maxLoclists {
 		return 0, false
 	}
 	size := uint64(4)
 	if u.DWARF64 {
 		size = 8
 	}
-	b := dwarfx.NewBuf(".debug_loclists", d.loclists, base.val.U+index*size)
+	at := base.val.U + index*size
+	b := dwarfx.NewBuf(".debug_loclists", d.loclists.window(at, at+size), at)
 	off := base.val.U + b.Offset(u.DWARF64)
 	return off, b.Err() == nil
 }
 
 // loclist searches a list of .debug_loclists (DWARF 5).
-func (d *dwarfData) loclist(u *dwarfx.Unit, off, pc uint64) ([]byte, bool) {
-	b := dwarfx.NewBuf(".debug_loclists", d.loclists, off)
+func loclist(u *dwarfx.Unit, b *dwarfx.Buf, pc uint64) ([]byte, bool) {
 	base := u.LowPC
 	var fallback []byte
 	for b.Len() > 0 {
@@ -68,7 +68,7 @@ func (d *dwarfData) loclist(u *dwarfx.Unit, off, pc uint64) ([]byte, bool) {
 		case lleEndOfList:
 			return fallback, fallback != nil
 		case lleBaseAddressx:
-			base = indexedAddress(u, &b)
+			base = indexedAddress(u, b)
 			continue
 		case lleBaseAddress:
 			base = b.U64()
@@ -81,9 +81,9 @@ func (d *dwarfData) loclist(u *dwarfx.Unit, off, pc uint64) ([]byte, bool) {
 			fallback = b.Bytes(b.Uleb())
 			continue
 		case lleStartxEndx:
-			low, high = indexedAddress(u, &b), indexedAddress(u, &b)
+			low, high = indexedAddress(u, b), indexedAddress(u, b)
 		case lleStartxLength:
-			low = indexedAddress(u, &b)
+			low = indexedAddress(u, b)
 			high = low + b.Uleb()
 		case lleOffsetPair:
 			low = base + b.Uleb()
@@ -112,8 +112,7 @@ func indexedAddress(u *dwarfx.Unit, b *dwarfx.Buf) uint64 {
 // loclist4 searches a list of .debug_loc (DWARF 2 to 4): pairs of addresses
 // relative to a base, each with an expression; a pair of -1 and an address is
 // a new base, a pair of zeros ends the list.
-func (d *dwarfData) loclist4(u *dwarfx.Unit, off, pc uint64) ([]byte, bool) {
-	b := dwarfx.NewBuf(".debug_loc", d.loc, off)
+func loclist4(u *dwarfx.Unit, b *dwarfx.Buf, pc uint64) ([]byte, bool) {
 	base := u.LowPC
 	for b.Len() > 0 {
 		low, high := b.U64(), b.U64()

@@ -75,16 +75,18 @@ func (d *dwarfData) locatedAt(a uint64) iter.Seq[die] {
 			e, here := d.entryAt(u, at)
 			return (!here || yield(e)) && work > 0
 		}
-		expr := binary.LittleEndian.AppendUint64([]byte{dwarfx.OpAddr}, a)
-		for at := range occurrences(d.sec.Info, expr) {
-			if u, ok := d.unitOf(uint64(at)); ok && !entry(u, uint64(at)) {
+		for at := range d.values(a, 8) { // behind DW_OP_addr
+			if at == 0 || at > uint64(len(d.plain)) || d.plain[at-1] != dwarfx.OpAddr {
+				continue
+			}
+			if u, ok := d.unitOf(at); ok && !entry(u, at) {
 				return
 			}
 		}
 		for u, index := range d.unitsWith(a) {
 			expr := binary.AppendUvarint([]byte{dwarfx.OpAddrx}, index)
 			for at := range occurrences(d.sec.Info[u.First:u.End], expr) {
-				if !entry(u, u.First+uint64(at)) {
+				if !entry(u, u.First+at) {
 					return
 				}
 			}

@@ -28,7 +28,8 @@ type File struct {
 	path     string
 	data     []byte
 	unmap    func() error
-	mapped   *unix.Stat_t // of the file that data are mapped from, nil: they are not
+	stat     *unix.Stat_t // of the file, nil: there is none
+	mapped   bool         // data are the file
 	typ      elf.Type
 	machine  elf.Machine
 	sections []Section
@@ -92,7 +93,7 @@ func (s Section) Exec() bool { return s.Alloc() && s.Flags&elf.SHF_EXECINSTR != 
 // is decompressed to memory.
 // Errors: wraps ErrNotELF when the file is something else.
 func Open(path string) (*File, error) {
-	data, mapped, err := mapFile(path)
+	data, stat, err := mapFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -102,13 +103,17 @@ func Open(path string) (*File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decompress %q: %w", path, err)
 		}
-		return New(path, plain)
+		f, err := New(path, plain)
+		if err == nil {
+			f.stat = stat
+		}
+		return f, err
 	}
 	f, err := New(path, data)
 	if err != nil {
 		return nil, errors.Join(err, unmap())
 	}
-	f.unmap, f.mapped = unmap, mapped
+	f.unmap, f.stat, f.mapped = unmap, stat, true
 	return f, nil
 }
 
@@ -236,6 +241,16 @@ func (f *File) SectionAt(a uint64) (Section, bool) {
 		}
 	}
 	return Section{}, false
+}
+
+// Stamp tells versions of the file that has a section apart, by what costs nothing:
+// size and time of change. "" when there is no file.
+func (f *File) Stamp(section string) string {
+	in, _, err := f.holder(section)
+	if err != nil || in.stat == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d %d", in.stat.Size, in.stat.Mtim.Nano())
 }
 
 // Close unmaps the file. Section contents obtained before are invalid after it;

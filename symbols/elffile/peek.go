@@ -39,14 +39,14 @@ func (f *File) Peek(name string) func(p []byte, off uint64) int {
 // It is not kept open from the start as most files are never peeked at.
 func (f *File) reopen() bool {
 	f.peekOnce.Do(func() {
-		if f.mapped == nil {
+		if !f.mapped {
 			return
 		}
 		fd, st, err := openFile(f.path)
 		if err != nil {
 			return
 		}
-		if st.Dev != f.mapped.Dev || st.Ino != f.mapped.Ino {
+		if st.Dev != f.stat.Dev || st.Ino != f.stat.Ino {
 			unix.Close(fd) // read-only: nothing to lose
 			return
 		}

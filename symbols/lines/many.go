@@ -126,6 +126,10 @@ func (i *Info) buildIndex() {
 	}
 }
 
+// stamped is a Source that knows when its file was changed.
+// Source: [elffile.File.Stamp].
+type stamped interface{ Stamp(section string) string }
+
 // identity tells files apart that an index could be for; false for a file
 // without a build-id, whose index cannot be told from another's.
 func (i *Info) identity() (id index.Identity, ok bool) {
@@ -135,7 +139,11 @@ func (i *Info) identity() (id index.Identity, ok bool) {
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", build)
-	// Tools that rewrite debug information leave the build-id alone.
+	// Tools that rewrite debug information leave the build-id alone, and so does
+	// what damages a file.
+	if s, ok := i.src.(stamped); ok {
+		fmt.Fprintln(h, s.Stamp(".debug_info"))
+	}
 	for _, s := range i.src.Sections() {
 		fmt.Fprintf(h, "%q %x %x %x\n", s.Name, s.Flags, s.Addr, s.Size)
 	}

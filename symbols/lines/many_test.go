@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"ktrap/symbols/addr"
 	"ktrap/symbols/dwarfx"
@@ -72,6 +73,57 @@ func TestManyAddressesHaveTheAnswersOfOne(t *testing.T) {
 		if n, _ := folder.Usage(); n != 1 {
 			t.Fatalf("%s: %d files", how, n)
 		}
+	}
+}
+
+// copied gives an Info of a copy of testdata/tiny.elf with a time of its own; of
+// its bytes, the one in the middle is changed by damage.
+func copied(t *testing.T, folder *index.Folder, modified time.Time, damage byte) *Info {
+	t.Helper()
+	data, err := os.ReadFile("testdata/tiny.elf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= damage
+	path := filepath.Join(t.TempDir(), "vmlinux")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, modified, modified); err != nil {
+		t.Fatal(err)
+	}
+	f, err := elffile.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return New(named{f}, folder)
+}
+
+func TestAKeptIndexIsNotUsedForAFileThatWasChanged(t *testing.T) {
+	folder := &index.Folder{Dir: t.TempDir(), Max: 1 << 20}
+	then := time.Unix(1_700_000_000, 5)
+	first := copied(t, folder, then, 0)
+	first.Expect(waitFrom)
+	if first.index.Load() == nil {
+		t.Fatal("no index was built")
+	}
+	for _, c := range []struct {
+		what     string
+		modified time.Time
+		damage   byte
+		used     bool
+	}{{"copied with its time", then, 0, true}, {"changed since", then.Add(1), 1, false}} {
+		i := copied(t, folder, c.modified, c.damage)
+		if i.loadIndex(); (i.index.Load() != nil) != c.used {
+			t.Errorf("%s: used %v", c.what, !c.used)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -160,7 +160,7 @@ func TestDebugInformationOfAStrippedVmlinuxIsFetchedAndPutToUse(t *testing.T) {
 			until(ctx, t, told, session.Ready, "traps armed")
 		}
 		until(ctx, t, told, session.Note, "debug information of "+o.Vmlinux+" has come")
-		if err := s.Do(ctx, func(_ context.Context, v *session.Stopped) error {
+		if err := s.Quiesced(ctx, func(_ context.Context, v *session.Stopped) error {
 			if im := v.World.Symbols.Vmlinux(); !im.HasDWARF() || im.Path() != o.Vmlinux {
 				t.Errorf("the world has %s, with DWARF: %v", im.Path(), im.HasDWARF())
 			}

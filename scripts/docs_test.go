@@ -21,8 +21,8 @@ in a handler, prints, lets the guest go on or stops it. Starlark is a small Pyth
     ktrap script --stub localhost:1234 --vmlinux vmlinux my.star
     ktrap script --list                                        what ships with ktrap
 
-With ` + "`--lab`, `--kernel`, `--image` or `--ssh`" + ` the guest's user space is up when the script begins. The guest
-stands until ` + "`run()`" + ` or ` + "`guest()`" + ` let it go; handlers run while it stands. At the end the script's breakpoints are
+With ` + "`--lab`, `--kernel`, `--image` or `--ssh`" + ` the guest's user space is up when the script begins, and its vmlinux has come if
+it had to be fetched (` + "`DEBUGINFOD_URLS`" + `, see lookup.md). The guest stands until ` + "`run()`" + ` or ` + "`guest()`" + ` let it go; handlers run while it stands. At the end the script's breakpoints are
 taken out. The exit status is 0, 1 if the script failed, 3 if a crash was caught.
 
     def write(hit):

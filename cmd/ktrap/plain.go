@@ -24,7 +24,7 @@ func plain(args []string) func(*slog.Logger) error {
 
 // plainLookup has the values that flags have when they are left out.
 func plainLookup(args []string) *lookupCmd {
-	c := &lookupCmd{Image: args[0], Style: "addr2line", Demangle: true, Format: "text"}
+	c := &lookupCmd{Image: args[0], Source: -1, Style: "addr2line", Demangle: true, Format: "text"}
 	if len(args) > 1 {
 		c.Locs = args[1:]
 	}

@@ -153,7 +153,7 @@ func (k *Talk) do(ctx context.Context, o Op) error {
 	patient, cancel := context.WithTimeout(ctx, k.Patient)
 	defer cancel()
 	c := k.Clients[o.Who]
-	if err := c.overhear(patient); err != nil {
+	if err := c.overhear(); err != nil {
 		return err
 	}
 	leaves := o.What == "vanish" || o.What == "half" || o.What == "detach"

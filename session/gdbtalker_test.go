@@ -108,14 +108,24 @@ func (c *Talker) hear(ctx context.Context) (string, error) {
 	}
 }
 
-// overhear takes what has come already.
-func (c *Talker) overhear(ctx context.Context) error {
-	for len(c.heard) > 0 {
-		if _, err := c.hear(ctx); err != nil {
-			return err
+// overhear takes what has come already. What follows on output may take its time.
+func (c *Talker) overhear() error {
+	for {
+		select {
+		case body, ok := <-c.heard:
+			if !ok {
+				return fmt.Errorf("%s: %w", c.Name, ErrCut)
+			}
+			if strings.HasPrefix(body, "O") && body != "OK" {
+				continue
+			}
+			if err := c.take(body); err != nil {
+				return err
+			}
+		default:
+			return nil
 		}
 	}
-	return nil
 }
 
 // settle hears all answers, not a stop that it waits for.
@@ -125,7 +135,7 @@ func (c *Talker) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.overhear(ctx)
+	return c.overhear()
 }
 
 // stop ends the wait for a stop by an interrupt.

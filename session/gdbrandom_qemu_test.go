@@ -1,0 +1,81 @@
+//go:build qemu
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"ktrap/session"
+)
+
+// busy keeps the guest at work while f talks about it: every place of talkPlaces
+// is reached now and then.
+func (r *running) busy(t *testing.T, f func()) {
+	t.Helper()
+	during(t.Context(), t, r.ssh, "i=0; while [ $i -lt 100000 ] && ! [ -e /tmp/end ]; do echo x > /tmp/x; cat /tmp/x > /dev/null; i=$((i+1)); done", f)
+}
+
+// calm ends the work of busy.
+func (r *running) calm(t *testing.T) {
+	t.Helper()
+	if err := r.ssh.Run(t.Context(), "touch /tmp/end", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+var talkPlaces = []string{"vfs_write", "vfs_read", "hrtimer_interrupt", "do_exit", "wake_up_new_task", "__x64_sys_close"}
+
+// talkAbout is a talk whose places are functions of the guest's kernel.
+func talkAbout(ctx context.Context, t *testing.T, s *session.Session) *session.Talk {
+	t.Helper()
+	k := &session.Talk{At: s.ListenAddr(), Patient: time.Minute}
+	err := s.Quiesced(ctx, func(_ context.Context, v *session.Stopped) error {
+		for _, name := range talkPlaces {
+			a, ok := v.World.Kernel.Symbol(name)
+			if !ok {
+				return fmt.Errorf("no %s", name)
+			}
+			k.Places = append(k.Places, uint64(a))
+		}
+		unused, ok := v.World.Kernel.Symbol("linux_proc_banner")
+		if !ok {
+			return errors.New("no linux_proc_banner")
+		}
+		k.Data = uint64(unused)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestTwoClientsDoWhatTheyLikeWithARealGuest(t *testing.T) {
+	for name, line := range map[string]session.Line{
+		"good": {}, "slow": {Seed: 2, Delay: 3 * time.Millisecond}, "spoils": {Seed: 3, Spoil: 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := up(t, "6.1")
+			m.busy(t, func() {
+				o := m.options(t)
+				stub, hangUp := line.Serve(t, o.Stub)
+				o.Stub, o.Listen = stub, "127.0.0.1:0"
+				run(t, o, func(ctx context.Context, s *session.Session) {
+					k := talkAbout(ctx, t, s)
+					defer k.Close()
+					if err := k.Run(ctx, session.RandomOps(11, 1000)); err != nil {
+						t.Error(err)
+					}
+				})
+				hangUp()
+				m.calm(t)
+			})
+			m.runs(t)
+			m.noBreakpoints(t)
+		})
+	}
+}

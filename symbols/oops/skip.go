@@ -69,7 +69,7 @@ var blameless = []string{
 	"ref_tracker", "^dput$", "^fast_dput$", "^iput$", "rb_insert", "rb_erase", "rb_next", "rb_prev", "rb_first", "test_bit", "set_bit", "clear_bit", "test_and_", "arch_test", "arch_static", "instrument_", "__read_once", "read_once", "write_once",
 
 	// Memory allocation.
-	"^kfree$", "^kfree_sensitive$", "^kzfree$", "^kvfree", "malloc", "zalloc", "calloc", "realloc", "kmem_cache", "slab_", "^__slab", "^___slab", "alloc_page", "alloc_frozen_pages", "get_free_page", "alloc_slab", "allocate_slab", "new_slab", "get_page_from_freelist", "post_alloc_hook", "prep_new_page", "check_new_page", "rmqueue",
+	"^kfree$", "^kfree_sensitive$", "^kzfree$", "^kvfree", "kmalloc", "^vmalloc", "__vmalloc", "zalloc", "calloc", "realloc", "kmem_cache", "slab_", "^__slab", "^___slab", "alloc_page", "alloc_frozen_pages", "get_free_page", "alloc_slab", "allocate_slab", "new_slab", "get_page_from_freelist", "post_alloc_hook", "prep_new_page", "check_new_page", "rmqueue",
 	"page_owner", "free_unref", "free_pcp", "free_page", "free_frozen_pages", "free_one_page", "__free_slab", "free_tail_page", "page_pool_", "bad_page", "alloc_skb", "^vfree$", "^kmemdup", "^kstrdup", "kmemleak", "stack_depot", "folio_unlock", "^unlock_page", "^lock_page", "print_tainted", "compound_head", "^skb_push", "^skb_pull", "^__skb_pull", "^skb_put", "ida_free", "ida_simple_remove", "folio_alloc", "alloc_folio",
 
 	// Page cache, for whoever asked for the page.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"ktrap/session"
@@ -16,7 +18,7 @@ func (t *Terminal) batch(ctx context.Context, o *Options) error {
 	ctx, t.giveUp = context.WithCancel(ctx)
 	defer t.giveUp()
 	t.greet(ctx)
-	next, failed := t.lines(o)
+	next, failed := t.lines(ctx, o)
 	for line := range next {
 		t.drain()
 		if err := t.do(ctx, strings.TrimSpace(line)); err != nil {
@@ -39,22 +41,44 @@ func (t *Terminal) batch(ctx context.Context, o *Options) error {
 	return nil
 }
 
-// lines gives the commands, and after them why there are no more.
-func (t *Terminal) lines(o *Options) (next func(yield func(string) bool), failed func() error) {
+// lines gives the commands, and after them why there are no more. Once ctx has
+// ended nobody waits for a pipe that stays silent.
+func (t *Terminal) lines(ctx context.Context, o *Options) (next iter.Seq[string], failed func() error) {
 	if len(o.Execute) > 0 {
-		return func(yield func(string) bool) {
-			for _, line := range o.Execute {
+		return slices.Values(o.Execute), func() error { return nil }
+	}
+	var err error
+	typed := make(chan string)
+	ended := make(chan error, 1)
+	go func() {
+		defer close(typed)
+		in := bufio.NewScanner(t.in)
+		for in.Scan() {
+			select {
+			case typed <- in.Text():
+			case <-ctx.Done():
+				ended <- nil
+				return
+			}
+		}
+		ended <- in.Err()
+	}()
+	return func(yield func(string) bool) {
+		for {
+			select {
+			case line, more := <-typed:
+				if !more {
+					err = <-ended
+					return
+				}
 				if !yield(line) {
 					return
 				}
+			case <-ctx.Done():
+				return
 			}
-		}, func() error { return nil }
-	}
-	in := bufio.NewScanner(t.in)
-	return func(yield func(string) bool) {
-		for in.Scan() && yield(in.Text()) {
 		}
-	}, in.Err
+	}, func() error { return err }
 }
 
 // greet shows where the guest stands, the crash first if it stands at one.

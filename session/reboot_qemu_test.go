@@ -143,6 +143,43 @@ func TestALoggedWarningIsWrittenAndTheGuestGoesOn(t *testing.T) {
 	})
 }
 
+// After a reset the second CPU waits for the first to start it: it cannot be
+// stepped off the breakpoint at which it stood.
+func TestAGuestThatStandsAtAPanicBootsAfterAReset(t *testing.T) {
+	for cpu, mask := range []string{"1", "2"} {
+		t.Run(fmt.Sprintf("CPU %d", cpu), func(t *testing.T) {
+			m := boot(t, "6.1", nil)
+			o := m.options(t)
+			said := heard(o)
+			run(t, o, func(ctx context.Context, s *session.Session) {
+				g := m.login(ctx, t, s)
+				ended := make(chan error, 1)
+				go func() { ended <- g.Run(ctx, "taskset "+mask+" sh -c 'echo panic > /proc/crashme'", nil) }()
+				defer func() { g.Close(); <-ended }()
+				stop, err := s.Wait(ctx)
+				if err != nil || stop.Crash == nil || stop.Crash.Report.CPU != cpu {
+					t.Fatalf("stop %+v, %v", stop, err)
+				}
+				began := m.Console().Offset()
+				err = s.Do(ctx, func(ctx context.Context, v *session.Stopped) error {
+					_, err := v.Monitor(ctx, "system_reset")
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				resume(ctx, t, s)
+				if _, err := m.Console().WaitFor(ctx, began, "guest is ready"); err != nil {
+					t.Fatal(err)
+				}
+				if n := said.count(session.Ready, "traps armed"); n != 2 {
+					t.Errorf("ready %d times: %+v", n, said.all)
+				}
+			})
+		})
+	}
+}
+
 func TestAnOopsCutOffByAResetIsReported(t *testing.T) {
 	m := boot(t, "6.1", nil)
 	o := m.options(t)

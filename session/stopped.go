@@ -108,7 +108,30 @@ func (v *Stopped) removeFromStub(ctx context.Context, gone []machine.Point) erro
 
 // Monitor runs a command of QEMU's monitor and returns its output.
 func (v *Stopped) Monitor(ctx context.Context, command string) (string, error) {
-	return v.client.Monitor(ctx, command)
+	out, err := v.client.Monitor(ctx, command)
+	return out, errors.Join(err, v.findMoved(ctx))
+}
+
+// findMoved looks whether CPUs still stand at the breakpoints that they are to be
+// stepped off. system_reset moves them, and a step of one that then waits for
+// another to start it would never end.
+func (v *Stopped) findMoved(ctx context.Context) error {
+	var handled map[rsp.ThreadID]addr.Addr
+	if err := v.call(func() { handled = v.machine.Handled() }); err != nil {
+		return err
+	}
+	for t, at := range handled {
+		raw, err := v.client.ReadRegisters(ctx, t)
+		pc, err := pcIn(raw, err)
+		if err != nil {
+			return err
+		}
+		if pc != at {
+			v.Target.Invalidate()
+			_ = v.call(func() { v.machine.Left(t) })
+		}
+	}
+	return nil
 }
 
 // stoppedThread is the thread of the last stop, any if it had none.

@@ -348,6 +348,12 @@ func compareThreads(a, b rsp.ThreadID) int {
 // written, or the guest was reset.
 func (m *Machine) Forget() { clear(m.handled) }
 
+// Handled gives the CPUs that are to be stepped off a breakpoint, each with its pc.
+func (m *Machine) Handled() map[rsp.ThreadID]addr.Addr { return maps.Clone(m.handled) }
+
+// Left says that a CPU does not stand at its breakpoint any more.
+func (m *Machine) Left(t rsp.ThreadID) { delete(m.handled, t) }
+
 func (m *Machine) refuse(ev Event, err error) []Effect {
 	switch ev := ev.(type) {
 	case Resume:

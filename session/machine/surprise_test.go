@@ -91,3 +91,18 @@ func TestWhatComesAfterTheStubsEndChangesNothing(t *testing.T) {
 		{StubLost{}, nil},
 	})
 }
+
+func TestACPUThatLeftItsBreakpointIsNotSteppedOffIt(t *testing.T) {
+	m := withPoints()
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: trap}, []string{"inspect p1.2"}},
+		{Verdict{Show: true, Report: "panic"}, []string{"announce panic"}},
+	})
+	if at := m.Handled(); len(at) != 1 || at[cpu1] != trap {
+		t.Fatalf("handled %v", at)
+	}
+	m.Left(cpu1)
+	run(t, m, []step{{cont, []string{"resume vCont;c"}}})
+}

@@ -75,7 +75,8 @@ const impatient = " sysctl.kernel.hung_task_timeout_secs=5 sysctl.kernel.hung_ta
 	" sysctl.kernel.watchdog_thresh=4 rcupdate.rcu_cpu_stall_timeout=10"
 
 // TestEveryWayToCrashIsDecodedAsLLVMDoes crashes each kernel of the lab in all ways
-// that the module knows, in as few boots as that takes.
+// that the module knows, in as few boots as that takes: the one with sanitizers in
+// those that one boot survives.
 func TestEveryWayToCrashIsDecodedAsLLVMDoes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some fifteen boots of each kernel")
@@ -97,7 +98,9 @@ func TestEveryWayToCrashIsDecodedAsLLVMDoes(t *testing.T) {
 			v := &victim{t: t, k: k, log: filepath.Join(t.ArtifactDir(), "console.log")}
 			defer v.drop()
 			for _, word := range words {
-				v.crash(word)
+				if series != lab.KASANSeries || endsGuest(word) == 0 { // that one boots too slowly
+					v.crash(word)
+				}
 			}
 			v.compare()
 		})

@@ -9,8 +9,8 @@ import (
 // maxLog bounds what is read of a log: text, and descriptors.
 const maxLog = 256 << 20
 
-// ErrUnfinished says that a CPU was stopped while it wrote to the log: the
-// record it was writing is missing.
+// ErrUnfinished says that a CPU was stopped while it wrote to the log, and others
+// have written since: the record it was writing is missing among theirs.
 var ErrUnfinished = errors.New("unfinished record in the log")
 
 // LogOptions choose part of the log; nil means all of it.

@@ -139,6 +139,17 @@ func TestARecordBeingWrittenIsReportedNotGuessed(t *testing.T) {
 	}
 }
 
+func TestTheLogEndsBeforeARecordBeingWritten(t *testing.T) {
+	g := newLogGuest()
+	g.add(0, "one", descFinalized)
+	g.add(1, "two", descCommitted)
+	g.add(2, "torn", descReserved)
+	list, err := g.Log(t.Context())
+	if got := texts(list); got != "0:one 1:two" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestRecordsWithoutTextAndWithLostText(t *testing.T) {
 	g := newLogGuest()
 	g.add(0, "", descFinalized)

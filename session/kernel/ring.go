@@ -147,13 +147,15 @@ func readWrapped(m target.Memory, base addr.Addr, bits uint, first, n uint64, si
 }
 
 // records decodes what is finished; text is read in one piece around all of it.
+// The log ends before a record that a CPU was just writing, as it does for the
+// kernel's own readers (prb_read_valid); one with others behind it is missing.
 func (r *ring) records(descs, infos []byte, n int, from uint64) ([]Record, error) {
 	texts, err := r.texts(descs, n)
 	if err != nil {
 		return nil, fmt.Errorf("read texts: %w", err)
 	}
 	var out []Record
-	unfinished, room := 0, len(texts.b)
+	reserved, unfinished, room := 0, 0, len(texts.b)
 	for i := range n {
 		d, ok := r.desc.within(descs, i*int(r.desc.size))
 		in, ok2 := r.info.within(infos, i*int(r.info.size))
@@ -167,8 +169,10 @@ func (r *ring) records(descs, infos []byte, n int, from uint64) ([]Record, error
 		}
 		switch state >> descStateShift {
 		case descReserved:
-			unfinished++
+			reserved++
 		case descCommitted, descFinalized:
+			unfinished += reserved
+			reserved = 0
 			if rec := record(in); rec.Seq >= from {
 				length, _ := in.uint("text_len")
 				rec.Text = texts.text(d, id, int(length))

@@ -1,9 +1,9 @@
 package symbols
 
 import (
-	"archive/zip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -70,16 +70,14 @@ func (s *Sources) openPacked(file string) (io.ReadCloser, error) {
 		if err != nil {
 			continue // it has just gone
 		}
-		z, err := zip.OpenReader(kept)
+		f, err := openKept(kept, file)
+		if errors.Is(err, ErrNoSource) {
+			continue
+		}
 		if err != nil {
 			return nil, &PackedError{file, tarball} // or what was kept is damaged, and is made again
 		}
-		now := time.Now()
-		_ = os.Chtimes(kept, now, now) // in a folder that cannot be written to nothing is parted with either
-		if f, err := openMember(z, file); err == nil {
-			return f, nil
-		}
-		z.Close() // read-only: nothing to lose
+		return f, nil
 	}
 	return nil, fmt.Errorf("find source %q: %w", file, ErrNoSource)
 }
@@ -96,20 +94,24 @@ func (m *member) Close() error {
 	return m.archive.Close()
 }
 
-// openMember does not use [zip.Reader.Open], which takes five times as long: it
-// sorts all names first.
-func openMember(z *zip.ReadCloser, name string) (io.ReadCloser, error) {
-	for _, f := range z.File {
-		if f.Name != name {
-			continue
-		}
-		r, err := f.Open()
-		if err != nil {
-			return nil, err
-		}
-		return &member{io.LimitReader(r, maxSourceSize), r, z}, nil
+// openKept opens a file of a kept archive.
+// Errors: ErrNoSource when it has no such file.
+func openKept(path, name string) (io.ReadCloser, error) {
+	a, err := openArchive(path)
+	if err != nil {
+		return nil, err
 	}
-	return nil, ErrNoSource
+	now := time.Now()
+	_ = os.Chtimes(path, now, now) // in a folder that cannot be written to nothing is parted with either
+	f, err := a.find(name)
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, errors.Join(ErrNoSource, err, a.Close())
+	}
+	return &member{io.LimitReader(r, maxSourceSize), r, a}, nil
 }
 
 // keptOf names the archive that a tarball is unpacked to. Another tarball at the

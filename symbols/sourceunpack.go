@@ -70,23 +70,26 @@ func unpack(ctx context.Context, tarball, folder string, progress func(read, tot
 	})
 }
 
-// keepArchive writes an archive beside its place and moves it there when it is whole.
+// keepArchive makes room for an archive and writes it. It appears whole or not at all.
 func keepArchive(folder, kept string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
 	tidy(folder)
-	tmp, err := os.CreateTemp(folder, "new-*.tmp")
+	return writeWhole(kept, func(to io.Writer) error {
+		out := bufio.NewWriterSize(to, 1<<20)
+		return errors.Join(write(out), out.Flush())
+	})
+}
+
+// writeWhole writes a file beside its place and moves it there when it is whole.
+func writeWhole(path string, write func(io.Writer) error) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "new-*.tmp")
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(tmp, 1<<20)
-	err = write(out)
-	if err == nil {
-		err = out.Flush()
-	}
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), kept)
+	if err = errors.Join(write(tmp), tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
@@ -116,6 +119,7 @@ func tidy(folder string) {
 	for _, info := range kept {
 		if size += info.Size(); size > maxKept-maxKept/4 {
 			_ = os.Remove(filepath.Join(folder, info.Name()))
+			_ = os.Remove(filepath.Join(folder, sourceIndexOf(info.Name())))
 		}
 	}
 }

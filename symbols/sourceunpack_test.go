@@ -157,7 +157,7 @@ func TestADamagedArchiveIsMadeAgain(t *testing.T) {
 func TestWhatWasUsedLongestAgoMakesRoom(t *testing.T) {
 	dir := t.TempDir()
 	for i, age := range []time.Duration{0, time.Minute, 2 * time.Hour, 3 * time.Hour} {
-		for _, ext := range []string{".zip", ".tmp"} {
+		for _, ext := range []string{".zip", ".tmp", ".idx"} {
 			path := writeFile(t, dir, fmt.Sprint(i)+ext, "")
 			at := time.Now().Add(-age)
 			if err := errors.Join(os.Truncate(path, maxKept/4), os.Chtimes(path, at, at)); err != nil {
@@ -170,7 +170,7 @@ func TestWhatWasUsedLongestAgoMakesRoom(t *testing.T) {
 	for i := range left {
 		left[i] = filepath.Base(left[i])
 	}
-	if got, want := fmt.Sprint(left), "[0.tmp 0.zip 1.tmp 1.zip 2.zip]"; got != want {
+	if got, want := fmt.Sprint(left), "[0.idx 0.tmp 0.zip 1.idx 1.tmp 1.zip 2.idx 2.zip]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -87,7 +87,17 @@ func keptIndexes(f *elffile.File) *index.Folder {
 func (im *Image) Prepare(pcs []addr.LinkAddr) { im.lines.Prepare(pcs) }
 
 // Close ends what goes on in the background and unmaps the file.
-func (im *Image) Close() error { return errors.Join(im.lines.Close(), im.file.Close()) }
+func (im *Image) Close() error {
+	return errors.Join(im.lines.Close(), im.closeSymbols(), im.file.Close())
+}
+
+func (im *Image) closeSymbols() error {
+	im.tableOnce.Do(func() {}) // not read any more
+	if im.table == nil {
+		return nil
+	}
+	return im.table.close()
+}
 
 // Path gives the path the image was opened with.
 func (im *Image) Path() string { return im.file.Path() }

@@ -1,44 +1,61 @@
 package symbols
 
 import (
-	"hash/maphash"
+	"hash/crc32"
+	"sync"
 
 	"ktrap/symbols/elffile"
 )
 
 // nameIndex finds the entries of a name: a hash table whose chains are entry
-// numbers. A map of names would copy every one of them.
+// numbers. A map of names would copy every one of them. It is kept for other
+// processes as it is, so the hash is the same in all.
 type nameIndex struct {
-	seed  maphash.Seed
-	heads []int32 // 0 ends a chain: entry 0 is no symbol
-	next  []int32 // by entry
+	heads numbers // 0 ends a chain: entry 0 is no symbol
+	next  numbers // by entry
+}
+
+// nameHeads gives the number of chains for a table of symbols.
+func nameHeads(entries int) int {
+	size := 16
+	for size < entries {
+		size *= 2
+	}
+	return size
 }
 
 func newNameIndex(syms *elffile.SymbolTable) nameIndex {
-	size := 16
-	for size < syms.Len() {
-		size *= 2
-	}
-	x := nameIndex{maphash.MakeSeed(), make([]int32, size), make([]int32, syms.Len())}
+	x := nameIndex{make(numbers, 4*nameHeads(syms.Len())), make(numbers, 4*syms.Len())}
 	for n := syms.Len() - 1; n > 0; n-- {
-		head := &x.heads[x.slot(maphash.Bytes(x.seed, syms.Name(n)))]
-		x.next[n], *head = *head, int32(n)
+		slot := x.slot(syms.Name(n))
+		x.next.set(n, x.heads.at(slot))
+		x.heads.set(slot, int32(n))
 	}
 	return x
 }
 
-func (x nameIndex) slot(hash uint64) uint64 { return hash & uint64(len(x.heads)-1) }
+// castagnoli is the polynomial that processors compute themselves.
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
-// find gives the entries of a name in file order.
-func (x nameIndex) find(syms *elffile.SymbolTable, name string) []int {
-	if len(x.heads) == 0 {
-		return nil
+func (x nameIndex) slot(name []byte) int {
+	return int(crc32.Checksum(name, castagnoli())) & (x.heads.len() - 1)
+}
+
+// find gives the entries of a name in file order; false when a chain leads out of
+// the table or back, which only one that was kept can do.
+func (x nameIndex) find(syms *elffile.SymbolTable, name string) (list []int, ok bool) {
+	if x.heads.len() == 0 {
+		return nil, true
 	}
-	var list []int
-	for n := x.heads[x.slot(maphash.String(x.seed, name))]; n != 0; n = x.next[n] {
-		if string(syms.Name(int(n))) == name {
-			list = append(list, int(n))
+	last := 0
+	for n := int(x.heads.at(x.slot([]byte(name)))); n != 0; n = int(x.next.at(n)) {
+		if n <= last || n >= syms.Len() {
+			return nil, false
 		}
+		if string(syms.Name(n)) == name {
+			list = append(list, n)
+		}
+		last = n
 	}
-	return list
+	return list, true
 }

@@ -103,12 +103,11 @@ func buildSourceIndex(files []*zip.File, a *sourceArchive) ([]byte, error) {
 
 // sourceIndexHead gives what an index of an archive begins with.
 func sourceIndexHead(a *sourceArchive, entries []byte) []byte {
-	castagnoli := crc32.MakeTable(crc32.Castagnoli) // is made once
 	identity := binary.LittleEndian.AppendUint64(nil, uint64(a.size))
 	identity = append(identity, a.end[:]...)
-	sum := crc32.Checksum(identity, castagnoli)
+	sum := crc32.Checksum(identity, castagnoli())
 	head := binary.LittleEndian.AppendUint32([]byte(sourceIndexMagic), sourceIndexVersion)
-	head = binary.LittleEndian.AppendUint32(head, crc32.Update(sum, castagnoli, entries))
+	head = binary.LittleEndian.AppendUint32(head, crc32.Update(sum, castagnoli(), entries))
 	return append(head, identity...)
 }
 

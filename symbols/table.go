@@ -13,12 +13,18 @@ import (
 
 // table is the symbol table of one image as kallsyms would build it. The first
 // questions are answered by reading the file's own table through, the order by
-// address and the index of names are made when there are more.
+// address and the index of names are made when there are more, and kept: where
+// they are at hand, they answer from the first question on.
 type table struct {
 	sections []elffile.Section
 	rel      bool // a relocatable file: a module
 	syms     *elffile.SymbolTable
 	log      *slog.Logger
+
+	keep     keptSymbols
+	keptOnce sync.Once
+	index    atomic.Pointer[symbolIndex] // from another process
+	built    atomic.Int32                // of the two below, how many
 
 	asked    atomic.Int32
 	recent   atomic.Pointer[elffile.Around]
@@ -47,7 +53,7 @@ func newTable(f *elffile.File, log *slog.Logger) *table {
 		log.Warn("image has no symbols", "path", f.Path(), "err", err)
 		syms = &elffile.SymbolTable{}
 	}
-	t.syms = syms
+	t.syms, t.keep = syms, symbolsKept(f)
 	return t
 }
 
@@ -79,9 +85,17 @@ func (t *table) around(a uint64) elffile.Around {
 	}
 	var r elffile.Around
 	t.guard(func() {
-		if t.asked.Add(1) <= patience {
+		ok := false
+		if x := t.kept(); x != nil {
+			if r, ok = x.search(t, a); !ok {
+				t.distrust()
+			}
+		}
+		switch {
+		case ok:
+		case t.asked.Add(1) <= patience:
 			r = t.syms.Around(a, t.hidden)
-		} else {
+		default:
 			r = t.search(a)
 		}
 		t.recent.Store(&r)
@@ -146,20 +160,32 @@ func (t *table) named(name string) (list []Symbol) {
 }
 
 func (t *table) entriesNamed(name string) []key {
-	var list []int
-	ok := false
-	if t.askedNames.Add(1) <= patience {
-		list, ok = t.syms.Named(name)
-	}
-	if !ok {
-		t.namesOnce.Do(func() { t.names = newNameIndex(t.syms) })
-		list = t.names.find(t.syms, name)
-	}
 	var found []key
-	for _, n := range list {
+	for _, n := range t.entries(name) {
 		if a, ok := t.place(n); ok && !t.hidden(n) {
 			found = append(found, key{a, int32(n)})
 		}
 	}
 	return found
+}
+
+// entries gives all entries of a name in file order.
+func (t *table) entries(name string) []int {
+	if x := t.kept(); x != nil {
+		if list, ok := x.names.find(t.syms, name); ok {
+			return list
+		}
+		t.distrust()
+	}
+	if t.askedNames.Add(1) <= patience {
+		if list, ok := t.syms.Named(name); ok {
+			return list
+		}
+	}
+	t.namesOnce.Do(func() {
+		t.names = newNameIndex(t.syms)
+		t.keepBuilt()
+	})
+	list, _ := t.names.find(t.syms, name)
+	return list
 }

@@ -20,6 +20,7 @@ func (t *table) order() []key {
 			}
 		}
 		t.sorted = sortKeys(list)
+		t.keepBuilt()
 	})
 	return t.sorted
 }

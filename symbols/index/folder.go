@@ -46,20 +46,34 @@ const (
 // Load maps the index of an identity. One that is damaged or stale is removed.
 // Errors: fs.ErrNotExist, ErrDamaged, ErrStale.
 func (f *Folder) Load(id Identity) (*Index, error) {
+	data, err := f.Map(id)
+	if err != nil {
+		return nil, err
+	}
+	x, err := Read(data, id)
+	if err != nil {
+		return nil, fmt.Errorf("load index %q: %w", f.path(id), errors.Join(err, unix.Munmap(data), f.Remove(id)))
+	}
+	x.mapped = data
+	return x, nil
+}
+
+// Map maps what is kept for an identity without looking at it: a [Folder] keeps
+// what others have made, too. It is in use from now on.
+// Errors: fs.ErrNotExist, ErrDamaged.
+func (f *Folder) Map(id Identity) ([]byte, error) {
 	path := f.path(id)
 	data, err := mapFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("load index: %w", err)
 	}
-	x, err := Read(data, id)
-	if err != nil {
-		return nil, fmt.Errorf("load index %q: %w", path, errors.Join(err, unix.Munmap(data), os.Remove(path)))
-	}
-	x.mapped = data
 	now := time.Now()
 	_ = os.Chtimes(path, now, now) // in a folder that cannot be written to nothing is evicted either
-	return x, nil
+	return data, nil
 }
+
+// Remove parts with what is kept for an identity.
+func (f *Folder) Remove(id Identity) error { return os.Remove(f.path(id)) }
 
 // Wanted notes that an index would have been of use, and reports whether that was
 // noted before.

@@ -21,12 +21,13 @@ var headMarks = sync.OnceValue(func() *marks {
 	for i := range table {
 		words[i] = table[i].mark
 	}
-	return newMarks(words)
+	return newMarks(words, func(i int) uint64 { return 1 << i })
 })
 
-// newMarks builds the automaton, for 64 words at most.
-func newMarks(words []string) *marks {
+// newMarks builds the automaton. set gives what is found where a word ends.
+func newMarks(words []string, set func(i int) uint64) *marks {
 	m := &marks{width: 1}
+	states := 1 // at most
 	for _, w := range words {
 		for i := range len(w) {
 			if m.class[w[i]] == 0 {
@@ -34,14 +35,16 @@ func newMarks(words []string) *marks {
 				m.width++
 			}
 		}
+		states += len(w)
 	}
+	m.next, m.found = make([]uint32, 0, states*int(m.width)), make([]uint64, 0, states)
 	m.addState()
 	for i, w := range words {
-		m.found[m.path(w)] |= 1 << i
+		m.found[m.path(w)] |= set(i)
 	}
 	m.link()
 	for i, s := range m.next {
-		if m.found[s/m.width] != 0 {
+		if s != 0 && m.found[s/m.width] != 0 {
 			m.next[i] = s | ends
 		}
 	}
@@ -50,7 +53,7 @@ func newMarks(words []string) *marks {
 
 func (m *marks) addState() (state uint32) {
 	state = uint32(len(m.next))
-	m.next = append(m.next, make([]uint32, m.width)...)
+	m.next = m.next[:len(m.next)+int(m.width)]
 	m.found = append(m.found, 0)
 	return state
 }
@@ -73,10 +76,9 @@ func (m *marks) path(word string) uint32 {
 // longest end of it that is a start too. States are taken shortest first.
 func (m *marks) link() {
 	fall := make([]uint32, len(m.found)) // by the number of a state
-	queue := []uint32{0}
-	for len(queue) > 0 {
-		s := queue[0]
-		queue = queue[1:]
+	queue := append(make([]uint32, 0, len(m.found)), 0)
+	for i := 0; i < len(queue); i++ {
+		s := queue[i]
 		back := fall[s/m.width]
 		m.found[s/m.width] |= m.found[back/m.width]
 		for c := range m.width {

@@ -7,7 +7,7 @@ import (
 
 func TestMarksAreThoseThatTheLineHolds(t *testing.T) {
 	words := []string{"BUG:", "BUG", "UG: x", "INFO:", "kernel BUG", "ABAB"}
-	m := newMarks(words)
+	m := newMarks(words, func(i int) uint64 { return 1 << i })
 	for _, line := range []string{
 		"", "BUG", "BUG:", "xBUG: x", "a kernel BUG: x at", "INFOINFO:", "kernel kernel BUG", "ABAABAB", "BUBUG", strings.Repeat("BU", 50) + "UG: x",
 	} {

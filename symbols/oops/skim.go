@@ -15,26 +15,7 @@ func NewWords(own ...string) *Words {
 	for _, h := range heads() {
 		words = append(words, h.mark)
 	}
-	m := &marks{width: 1}
-	for _, w := range words {
-		for i := range len(w) {
-			if m.class[w[i]] == 0 {
-				m.class[w[i]] = uint8(m.width)
-				m.width++
-			}
-		}
-	}
-	m.addState()
-	for _, w := range words {
-		m.found[m.path(w)] = 1
-	}
-	m.link()
-	for i, s := range m.next {
-		if m.found[s/m.width] != 0 {
-			m.next[i] = s | ends
-		}
-	}
-	return &Words{m}
+	return &Words{newMarks(words, func(int) uint64 { return 1 })}
 }
 
 // first gives where the first word ends in a text, -1 if there is none.

@@ -203,8 +203,9 @@ func (i *Info) complete(t dwarf.Type) (dwarf.Type, error) {
 // completion gives the very definition a declaration made here stands for, or
 // nil; by name alone it could be another struct of that name.
 func (i *Info) completion(st *dwarf.StructType) dwarf.Type {
-	if b, err := i.loadBTF(); err == nil {
-		if full := b.completion(st); full != nil {
+	// What has not been loaded has made no declaration.
+	if i.btf.loaded && i.btf.err == nil {
+		if full := i.btf.val.completion(st); full != nil {
 			return full
 		}
 	}

@@ -111,10 +111,13 @@ func (a *sourceArchive) entry(e sourceEntry) (*zip.File, error) {
 // Errors: ErrNoSource, those of reading.
 func (a *sourceArchive) find(name string) (*zip.File, error) {
 	path := sourceIndexOf(a.file.Name())
-	if x, err := readSourceIndex(path, a); err == nil {
-		if f, err := a.indexed(x, name); err == nil || errors.Is(err, ErrNoSource) {
-			return f, err
-		}
+	var found *zip.File
+	err := withSourceIndex(path, a, func(x sourceIndex) (err error) {
+		found, err = a.indexed(x, name)
+		return err
+	})
+	if err == nil || errors.Is(err, ErrNoSource) {
+		return found, err
 	}
 	files, err := a.files()
 	if err != nil {

@@ -10,10 +10,14 @@ import (
 	"hash/fnv"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"sort"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ktrap/symbols/elffile"
+	"ktrap/symbols/index"
 )
 
 // sourceIndex says where in the directory of an archive of sources the entry of a
@@ -59,13 +63,26 @@ func (x sourceIndex) find(name string) (list []sourceEntry) {
 	return list
 }
 
-// readSourceIndex reads the index of an archive.
-// Errors: errSourceIndex, those of reading.
-func readSourceIndex(path string, a *sourceArchive) (sourceIndex, error) {
-	data, err := os.ReadFile(path)
+// withSourceIndex maps the index of an archive while use looks at it.
+// Errors: errSourceIndex, those of mapping, those of use.
+func withSourceIndex(path string, a *sourceArchive, use func(sourceIndex) error) error {
+	data, err := index.MapFile(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	err = elffile.Guard(func() error {
+		x, err := readSourceIndex(data, a)
+		if err != nil {
+			return err
+		}
+		return use(x)
+	})
+	return errors.Join(err, unix.Munmap(data))
+}
+
+// readSourceIndex takes an index of an archive that lies in memory.
+// Errors: errSourceIndex.
+func readSourceIndex(data []byte, a *sourceArchive) (sourceIndex, error) {
 	size := len(sourceIndexHead(a, nil))
 	if len(data) < size || !bytes.Equal(data[:size], sourceIndexHead(a, data[size:])) {
 		return nil, errSourceIndex

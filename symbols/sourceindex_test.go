@@ -90,7 +90,7 @@ func TestTheIndexOfAnArchiveAnswersAsItsDirectory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if x, err := readSourceIndex(sourceIndexOf(path), a); err != nil || len(x) != n*sourceEntrySize {
+		if x, err := readSourceIndex(readFile(t, sourceIndexOf(path)), a); err != nil || len(x) != n*sourceEntrySize {
 			t.Errorf("%d files: the index kept has %d bytes: %v", n, len(x), err)
 		}
 		a.Close()

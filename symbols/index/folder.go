@@ -63,7 +63,7 @@ func (f *Folder) Load(id Identity) (*Index, error) {
 // Errors: fs.ErrNotExist, ErrDamaged.
 func (f *Folder) Map(id Identity) ([]byte, error) {
 	path := f.path(id)
-	data, err := mapFile(path)
+	data, err := MapFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("load index: %w", err)
 	}
@@ -112,8 +112,9 @@ func (f *Folder) Save(id Identity, data []byte) error {
 	return nil
 }
 
-// mapFile maps a regular file read-only.
-func mapFile(path string) ([]byte, error) {
+// MapFile maps the file of an index read-only. What cannot be one is removed.
+// Errors: fs.ErrNotExist, ErrDamaged.
+func MapFile(path string) ([]byte, error) {
 	// Opened so, a FIFO is not waited for.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {

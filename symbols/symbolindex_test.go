@@ -255,3 +255,35 @@ func FuzzSymbolIndex(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkNamesOfAnOops asks a kernel just opened for as many names as an oops has.
+func BenchmarkNamesOfAnOops(b *testing.B) {
+	path := symtest.Vmlinux(b)
+	b.Setenv("KTRAP_CACHE", b.TempDir())
+	names := []string{
+		"linux_banner", "proc_reg_write", "vfs_write", "ksys_write", "do_syscall_64", "handle_mm_fault", "do_user_addr_fault",
+		"exit_to_user_mode_prepare", "entry_SYSCALL_64_after_hwframe", "kfree", "schedule", "__schedule",
+	}
+	ask := func(keep bool) {
+		im, err := Open(path, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer im.Close()
+		if !keep {
+			im.symbols().keep = keptSymbols{}
+		}
+		if got := answers(im, names, nil); len(got[0].([]Symbol)) == 0 {
+			b.Fatalf("%s: no linux_banner", path)
+		}
+	}
+	for _, keep := range []bool{false, true} {
+		b.Run(fmt.Sprintf("kept=%v", keep), func(b *testing.B) {
+			b.ReportAllocs()
+			ask(keep) // keeps
+			for b.Loop() {
+				ask(keep)
+			}
+		})
+	}
+}

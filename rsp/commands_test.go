@@ -49,6 +49,33 @@ func TestMemoryIsReadInPiecesThatFit(t *testing.T) {
 	}
 }
 
+func TestMemoryIsReadWithoutWaiting(t *testing.T) {
+	m := withMemory()
+	c, _ := greeted(t, m)
+	type answer struct {
+		b   []byte
+		err error
+	}
+	read := func(at uint64, n int) answer {
+		got := make(chan answer, 1)
+		c.GoMemory(cpu1, at, n, func(b []byte, err error) { got <- answer{b, err} })
+		return <-got
+	}
+	if a := read(0xffffffff81000123, 16); a.err != nil || !bytes.Equal(a.b, m.Mem[0].Data[0x123:][:16]) {
+		t.Errorf("read %x, %v", a.b, a.err)
+	}
+	if a := read(0xffffffff81000000, 5000); a.err != nil || !bytes.Equal(a.b, m.Mem[0].Data[:0x800]) {
+		t.Errorf("more than a packet holds: %d bytes, %v", len(a.b), a.err)
+	}
+	if a, refused := read(0x123, 16), (*rsp.Error)(nil); !errors.As(a.err, &refused) || a.b != nil {
+		t.Errorf("what is not mapped: %x, %v", a.b, a.err)
+	}
+	c.Close()
+	if a := read(0xffffffff81000000, 16); !errors.Is(a.err, rsp.ErrClosed) {
+		t.Errorf("after the end: %x, %v", a.b, a.err)
+	}
+}
+
 func TestMemoryReadsAreSentEightAtATime(t *testing.T) {
 	const piece = (400 - 5) / 2 // of a stub that names no PacketSize
 	var held int

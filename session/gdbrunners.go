@@ -14,7 +14,7 @@ import (
 type runner struct {
 	id   int
 	cpu  target.CPU
-	task kernel.Task // zero if none is known
+	task kernel.Runner // zero if none is known
 }
 
 // runners tells who runs on each CPU.
@@ -46,7 +46,8 @@ func (v *Stopped) runnerOn(ctx context.Context, c target.CPU) runner {
 	if v.World == nil {
 		return r
 	}
-	task, err := v.World.Kernel.Current(ctx, c)
+	v.foresee()
+	task, err := v.World.Kernel.Runner(ctx, c)
 	if id := gdbview.TaskID(task.PID, c.Index); err == nil && id > 0 {
 		r.id, r.task = id, task
 	}
@@ -92,4 +93,15 @@ func (v *Stopped) stopCPU(ctx context.Context, stop Stop) (target.CPU, error) {
 		return target.CPU{}, err
 	}
 	return v.StopCPU(ctx)
+}
+
+// foresee has what tells who runs read ahead from the next stop on.
+func (v *Stopped) foresee() {
+	k := v.World.Kernel
+	if seen := v.foresight.Load(); seen != nil && seen.kernel == k {
+		return
+	}
+	if f, err := k.Foresight(); err == nil { // else it is said when it is read
+		v.foresight.Store(&foreseen{k, f})
+	}
 }

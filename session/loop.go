@@ -94,16 +94,7 @@ func (s *Session) run(e machine.Effect) {
 			s.log.Warn("interrupt the guest", "c", "loop", "err", err)
 		}
 	case machine.ReadPC:
-		s.client.GoRegisters(e.Thread, func(raw []byte, err error) {
-			pc, err := pcIn(raw, err)
-			// Not here: if the request could not be queued this is the loop.
-			s.tasks.Go(func() {
-				if err == nil {
-					s.Target.Learn(e.Thread, raw) // whoever looks at the stop wants them all
-				}
-				s.send(machine.PC{PC: pc, Err: err})
-			})
-		})
+		s.readStop(e.Thread)
 	case machine.Inspect:
 		s.startWorker(func(ctx context.Context) machine.Event { return s.inspect(ctx, e.Hit) })
 	case machine.RunJob:

@@ -45,6 +45,8 @@ type Session struct {
 	image  *symbols.Image // nil until found; written by the worker that finds it
 	world  atomic.Pointer[World]
 
+	foresight atomic.Pointer[foreseen] // written by the worker; nil: none yet
+
 	post     chan machine.Event // unbuffered: whoever reports waits until the loop has it
 	calls    chan func()        // run on the loop
 	gone     chan error         // one slot: why the stub's connection has ended

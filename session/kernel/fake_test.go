@@ -136,6 +136,7 @@ func newGuest() *guest {
 	g.Kernel = &Kernel{
 		Slide: testSlide, image: g.img, sections: g.img, layouts: fakeLayouts{}, log: slog.New(slog.DiscardHandler),
 		view: func(context.Context) target.Memory { return g.fakeMemory },
+		few:  func(context.Context) target.Memory { return g.fakeMemory },
 	}
 	return g
 }

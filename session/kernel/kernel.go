@@ -32,10 +32,13 @@ type Kernel struct {
 
 	target   *target.Target
 	view     func(context.Context) target.Memory // target.Memory
+	few      func(context.Context) target.Memory // target.Few
 	image    vmlinux
 	sections sections
 	layouts  layouts
 	shapes   map[string]*shape // see shape
+	runner   *shape            // see runnerShape
+	offsets  map[int]uint64    // of per-CPU data, as last read; see numberOf
 	log      *slog.Logger
 	modules  moduleCache
 }
@@ -101,6 +104,6 @@ func readString(m target.Memory, a addr.Addr, limit int) (string, error) {
 // newKernel gathers what the methods need.
 func newKernel(t *target.Target, im *symbols.Image, log *slog.Logger) *Kernel {
 	return &Kernel{
-		target: t, view: t.Memory, image: im, sections: im.File(), layouts: typeLayouts{im.Types()}, log: log,
+		target: t, view: t.Memory, few: t.Few, image: im, sections: im.File(), layouts: typeLayouts{im.Types()}, log: log,
 	}
 }

@@ -61,8 +61,18 @@ func (k *Kernel) PerCPU(ctx context.Context, name string, cpu int) (addr.Addr, e
 // perCPUVar finds a variable that is either a per-CPU symbol of its own or,
 // from 6.2 to 6.14, a member of the per-CPU struct pcpu_hot.
 func (k *Kernel) perCPUVar(m target.Memory, member string, cpu int, symbols ...string) (addr.Addr, error) {
+	at, err := k.perCPUVarLink(member, symbols...)
+	if err != nil {
+		return 0, err
+	}
+	off, err := k.cpuOffset(m, cpu)
+	return at + addr.Addr(off), err
+}
+
+// perCPUVarLink is perCPUVar before the CPU's offset is added.
+func (k *Kernel) perCPUVarLink(member string, symbols ...string) (addr.Addr, error) {
 	if a, ok := link(k.image, symbols...); ok {
-		return k.perCPU(m, a, cpu)
+		return k.perCPULink(a), nil
 	}
 	hot, ok := link(k.image, "pcpu_hot")
 	if !ok {
@@ -75,38 +85,58 @@ func (k *Kernel) perCPUVar(m target.Memory, member string, cpu int, symbols ...s
 	if err != nil {
 		return 0, fmt.Errorf("find per-CPU %s: %w", member, err)
 	}
-	at, err := k.perCPU(m, hot, cpu)
-	return at + s.off(member), err
+	return k.perCPULink(hot) + s.off(member), nil
 }
 
 // CPUNumber gives the kernel's number of a stub's CPU. It is the index, but
 // for unusual machines: then the base of the per-CPU data, which is in one of
 // the GS registers, tells.
 func (k *Kernel) CPUNumber(ctx context.Context, c target.CPU) (int, error) {
+	n, _, err := k.numberOf(ctx, c)
+	return n, err
+}
+
+// numberOf gives the number of a CPU and the offset of its per-CPU data. What was
+// read of that before is not read again if GS says the same: after a reboot it is what
+// another kernel has left.
+func (k *Kernel) numberOf(ctx context.Context, c target.CPU) (n int, off uint64, err error) {
 	r, err := k.target.Regs(ctx, c)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	gs, _ := r.Get("gs_base")
 	swapped, _ := r.Get("k_gs_base")
-	m := k.memory(ctx)
-	own, err := k.cpuOffset(m, c.Index)
-	if err != nil {
-		return 0, err
+	return k.numberBy(ctx, c.Index, func(off uint64) bool { return off != 0 && (off == gs || off == swapped) })
+}
+
+// numberBy is numberOf for the CPU with an index; inUse compares an offset with its
+// GS registers.
+func (k *Kernel) numberBy(ctx context.Context, index int, inUse func(off uint64) bool) (n int, off uint64, err error) {
+	if off := k.offsets[index]; inUse(off) {
+		return index, off, nil
 	}
-	if own == gs || own == swapped {
-		return c.Index, nil
+	m := k.memory(ctx)
+	own, err := k.cpuOffset(m, index)
+	if err != nil {
+		return 0, 0, err
+	}
+	if inUse(own) {
+		if k.offsets == nil {
+			k.offsets = make(map[int]uint64)
+		}
+		k.offsets[index] = own
+		return index, own, nil
 	}
 	online, err := k.Online(ctx)
 	if err != nil {
-		return c.Index, nil // without the mask the index is the best there is
+		return index, own, nil // without the mask the index is the best there is
 	}
 	for _, n := range online {
-		if off, err := k.cpuOffset(m, n); err == nil && off != 0 && (off == gs || off == swapped) {
-			return n, nil
+		if off, err := k.cpuOffset(m, n); err == nil && inUse(off) {
+			return n, off, nil
 		}
 	}
-	return c.Index, nil
+	return index, own, nil
 }
 
 // Online lists the numbers of the CPUs that are online.

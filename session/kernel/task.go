@@ -132,12 +132,16 @@ func (k *Kernel) currentAddr(m target.Memory, cpu int) (addr.Addr, error) {
 	if err != nil {
 		return 0, err
 	}
+	return readTaskPtr(m, at)
+}
+
+func readTaskPtr(m target.Memory, at addr.Addr) (addr.Addr, error) {
 	a, err := readPtr(m, at)
+	if err == nil && !a.Kernel() {
+		err = fmt.Errorf("pointer %#x is no task", uint64(a))
+	}
 	if err != nil {
 		return 0, err
-	}
-	if !a.Kernel() {
-		return 0, fmt.Errorf("pointer %#x is no task", uint64(a))
 	}
 	return a, nil
 }

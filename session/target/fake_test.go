@@ -29,6 +29,7 @@ type fakeStub struct {
 	regs    int
 	threads int
 	virt    int
+	bytes   int // read by virtual address
 	entered int // times physical mode was turned on
 }
 
@@ -144,6 +145,7 @@ func (f *fakeStub) see(t rsp.ThreadID, a uint64) ([]byte, error) {
 
 func (f *fakeStub) ReadMemory(_ context.Context, t rsp.ThreadID, a uint64, p []byte) error {
 	f.virt++
+	f.bytes += len(p)
 	if f.onRead != nil {
 		f.onRead()
 	}

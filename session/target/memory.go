@@ -262,7 +262,7 @@ func (t *Target) kernelWindow(ctx context.Context) (*CPU, error) {
 		return s.window, nil
 	}
 	for id, r := range s.regs { // of the CPU that has stopped, most often
-		if r.showsKernel() {
+		if r.ShowsKernel() {
 			s.window, s.windowKnown = &CPU{Thread: id}, true
 			return s.window, nil
 		}
@@ -276,7 +276,7 @@ func (t *Target) kernelWindow(ctx context.Context) (*CPU, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.showsKernel() {
+		if r.ShowsKernel() {
 			s.window = &c
 			break
 		}

@@ -88,9 +88,9 @@ func (r *Regs) LongMode() bool {
 	return cr0&cr0Paging != 0 && (!ok || efer&eferLMA != 0)
 }
 
-// showsKernel reports whether the CPU sees the kernel's memory: in user mode it
+// ShowsKernel reports whether the CPU sees the kernel's memory: in user mode it
 // may be hidden.
-func (r *Regs) showsKernel() bool { return r.LongMode() && !r.UserMode() }
+func (r *Regs) ShowsKernel() bool { return r.LongMode() && !r.UserMode() }
 
 // levels is the depth of the page tables.
 func (r *Regs) levels() int {
@@ -138,11 +138,14 @@ func (t *Target) Regs(ctx context.Context, c CPU) (*Regs, error) {
 }
 
 // Learn keeps what somebody else has read of a CPU's registers in this stop, when
-// nobody held the lease yet.
-func (t *Target) Learn(id rsp.ThreadID, raw []byte) {
-	if t.desc != nil {
-		t.now().regs[id] = &Regs{desc: t.desc, raw: raw}
+// nobody held the lease yet, and gives them; nil while no description was read.
+func (t *Target) Learn(id rsp.ThreadID, raw []byte) *Regs {
+	if t.desc == nil {
+		return nil
 	}
+	r := &Regs{desc: t.desc, raw: raw}
+	t.now().regs[id] = r
+	return r
 }
 
 // WriteRegister changes one register of a CPU.

@@ -1,0 +1,113 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"ktrap/rsp"
+	"ktrap/rsp/rsptest"
+)
+
+// asker notes what a stub is asked.
+type asker struct {
+	mu    sync.Mutex
+	asked []string
+}
+
+func (a *asker) note(_ *rsptest.Machine, body string) (string, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, body)
+	return "", false
+}
+
+// take gives what was asked since it was last called.
+func (a *asker) take() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer func() { a.asked = nil }()
+	return a.asked
+}
+
+func TestAStopIsToldInFourQuestionsAndNeverWithWhatWasTrueBefore(t *testing.T) {
+	k := newToy(t)
+	var stub asker
+	k.Override = stub.note
+	area, sp := k.syms["percpu_area"], k.syms["sh_stack"]+4096-8*16
+	next := func() {}
+	k.Run = func(*rsptest.Machine, string) string { next(); return k.goTo("toy_write", 0) }
+	k.with(t, func(ctx context.Context, s *Session) {
+		l := joinListening(ctx, t, s)
+		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
+			t.Fatal(err)
+		}
+		stopped := func(who int) (asked []string) {
+			t.Helper()
+			stub.take()
+			l.resume(t)
+			if got := <-l.stops; got.Thread.TID != who {
+				t.Errorf("task %d has stopped, want %d", got.Thread.TID, who)
+			}
+			asked = stub.take()
+			return asked[slices.Index(asked, "vCont;c")+1:]
+		}
+		stopped(42) // ktrap learns what to read ahead
+
+		asked := stopped(42)
+		want := []string{"g", fmt.Sprintf("m%x,8", area+k.syms["current_task"]), fmt.Sprintf("m%x,100", sp&^63)}
+		if len(asked) != 4 || !slices.Equal(asked[:3], want) {
+			t.Errorf("asked %q, want %q and the task", asked, want)
+		}
+		var raw [16]byte
+		if err := l.ReadMemory(ctx, rsp.AnyThread, sp, raw[:]); err != nil {
+			t.Error(err)
+		}
+		if again := stub.take(); len(again) != 0 {
+			t.Errorf("the stack is known, and %q is asked", again)
+		}
+
+		next = func() { k.put(area+k.syms["current_task"], k.syms["kthreadd"]) }
+		stopped(2)
+		next = func() { // the CPUs have changed their places
+			rsptest.PutReg(k.CPUs[0].Regs, "gs_base", area+512)
+			k.put(area+512+k.syms["current_task"], k.syms["sh"])
+		}
+		if asked := stopped(42); !strings.Contains(strings.Join(asked, " "), fmt.Sprintf("m%x,8", area+512+k.syms["current_task"])) {
+			t.Errorf("asked %q", asked)
+		}
+	})
+}
+
+func TestWhatCannotBeReadAheadIsReadWhenItIsAskedFor(t *testing.T) {
+	k := newToy(t)
+	k.Run = func(*rsptest.Machine, string) string { return k.goTo("toy_write", 0) }
+	k.with(t, func(ctx context.Context, s *Session) {
+		l := joinListening(ctx, t, s)
+		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
+			t.Fatal(err)
+		}
+		l.resume(t)
+		<-l.stops
+		refused := 0 // each question once, but for whole pages
+		seen := map[string]bool{}
+		k.Override = func(_ *rsptest.Machine, body string) (string, bool) {
+			if body[0] != 'm' || seen[body] || strings.HasSuffix(body, ",800") {
+				return "", false
+			}
+			seen[body] = true
+			refused++
+			return "E14", true
+		}
+		l.resume(t)
+		if got := <-l.stops; got.Thread.TID != 42 {
+			t.Errorf("task %d has stopped", got.Thread.TID)
+		}
+		if refused == 0 {
+			t.Error("nothing was read ahead")
+		}
+	})
+}

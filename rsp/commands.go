@@ -71,10 +71,17 @@ func (c *Commands) GoOutput(t ThreadID, body []byte, output func(text []byte), d
 // expectOK sends a request whose only good reply is OK.
 func (c *Commands) expectOK(ctx context.Context, t ThreadID, body []byte) error {
 	reply, err := c.Do(ctx, t, body)
-	if err == nil && string(reply) != "OK" {
+	if err != nil {
+		return err
+	}
+	return isOK(reply)
+}
+
+func isOK(reply []byte) error {
+	if string(reply) != "OK" {
 		return &SyntaxError{Msg: fmt.Sprintf("reply %.40q instead of OK", reply)}
 	}
-	return err
+	return nil
 }
 
 // ReadRegisters returns the registers of thread t, in the stub's order and
@@ -90,18 +97,32 @@ func (c *Commands) ReadRegisters(ctx context.Context, t ThreadID) ([]byte, error
 	return reply, nil
 }
 
-// GoRegisters is ReadRegisters without waiting; deliver is called as by Go.
+// GoRegisters is ReadRegisters without waiting, and may be under way beside reads of
+// memory; deliver is called as by Go.
 func (c *Commands) GoRegisters(t ThreadID, deliver func(raw []byte, err error)) {
-	c.Go(t, []byte("g"), func(reply []byte, err error) {
+	c.goRead(t, []byte("g"), decodeRegisters, func(raw []byte, err error) {
+		if err != nil {
+			err = fmt.Errorf("read registers of thread %v: %w", t, err)
+		}
+		deliver(raw, err)
+	})
+}
+
+// goRead sends a request that changes nothing, and so may be under way beside others
+// and be sent again. decode gives what is in the reply, in its own memory.
+func (c *Commands) goRead(t ThreadID, body []byte, decode func(reply []byte) ([]byte, error), deliver func(b []byte, err error)) {
+	q := &request{thread: t, batch: c.batch, pipelined: true, body: body, deliver: func(reply []byte, err error) {
 		if err == nil {
-			reply, err = decodeRegisters(reply)
+			reply, err = decode(reply)
 		}
 		if err != nil {
-			deliver(nil, fmt.Errorf("read registers of thread %v: %w", t, err))
-			return
+			reply = nil
 		}
-		deliver(reply, nil)
-	})
+		deliver(reply, err)
+	}}
+	if err := c.start(q); err != nil {
+		deliver(nil, err)
+	}
 }
 
 // ReadRegister returns register n of thread t, in target byte order.
@@ -172,6 +193,19 @@ func (c *Commands) Remove(ctx context.Context, kind BreakKind, addr uint64, size
 		return fmt.Errorf("remove breakpoint z%d at %#x: %w", kind, addr, err)
 	}
 	return nil
+}
+
+// GoRemove is Remove without waiting; deliver is called as by Go.
+func (c *Commands) GoRemove(kind BreakKind, addr uint64, size int, deliver func(error)) {
+	c.Go(AnyThread, fmt.Appendf(nil, "z%d,%x,%x", kind, addr, size), func(reply []byte, err error) {
+		if err == nil {
+			err = isOK(reply)
+		}
+		if err != nil {
+			err = fmt.Errorf("remove breakpoint z%d at %#x: %w", kind, addr, err)
+		}
+		deliver(err)
+	})
 }
 
 // SetPhysMem makes QEMU's m and M take physical addresses, or virtual ones

@@ -76,6 +76,29 @@ func TestMemoryIsReadWithoutWaiting(t *testing.T) {
 	}
 }
 
+func TestABreakpointIsTakenOutWithoutWaiting(t *testing.T) {
+	m := withMemory()
+	c, _ := greeted(t, m)
+	if err := c.Insert(t.Context(), rsp.SoftwareBreak, 0xffffffff81000000, 1); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error, 1)
+	remove := func() error {
+		c.GoRemove(rsp.SoftwareBreak, 0xffffffff81000000, 1, func(err error) { got <- err })
+		return <-got
+	}
+	if err := remove(); err != nil || len(m.Breaks) != 0 {
+		t.Errorf("%v, and %q are set", err, m.Breaks)
+	}
+	if err, refused := remove(), (*rsp.Error)(nil); !errors.As(err, &refused) {
+		t.Errorf("what is not set: %v", err)
+	}
+	c.Close()
+	if err := remove(); !errors.Is(err, rsp.ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
 func TestMemoryReadsAreSentEightAtATime(t *testing.T) {
 	const piece = (400 - 5) / 2 // of a stub that names no PacketSize
 	var held int

@@ -122,22 +122,18 @@ func (r *memoryRead) abandon() {
 // GoMemory reads n bytes, of which the stub may give fewer, in one packet and without
 // waiting; deliver is called as by [Commands.Go].
 func (c *Commands) GoMemory(t ThreadID, addr uint64, n int, deliver func(b []byte, err error)) {
-	q := &request{
-		thread: t, batch: c.batch, pipelined: true, body: fmt.Appendf(nil, "m%x,%x", addr, min(n, c.c.readSize())),
-		deliver: func(reply []byte, err error) {
-			if err == nil {
-				err = unhex(reply, reply)
-			}
-			if err != nil {
-				deliver(nil, fmt.Errorf("read %d bytes at %#x: %w", n, addr, err))
-				return
-			}
-			deliver(reply[:len(reply)/2], nil)
-		},
-	}
-	if err := c.start(q); err != nil {
-		q.deliver(nil, err)
-	}
+	c.goRead(t, fmt.Appendf(nil, "m%x,%x", addr, min(n, c.c.readSize())), decodeMemory, func(b []byte, err error) {
+		if err != nil {
+			err = fmt.Errorf("read %d bytes at %#x: %w", n, addr, err)
+		}
+		deliver(b, err)
+	})
+}
+
+// decodeMemory decodes in place.
+func decodeMemory(reply []byte) ([]byte, error) {
+	err := unhex(reply, reply)
+	return reply[:len(reply)/2], err
 }
 
 // WriteMemory writes p to addr as thread t sees it. When it fails, a part may

@@ -173,9 +173,14 @@ func (g *gdbClient) gone(ctx context.Context) {
 // send is for the loop's goroutine, which it never holds up.
 func (g *gdbClient) send(body []byte) { g.noteSent(g.server.Send(body)) }
 
-// reply answers a packet from the reader's goroutine.
-func (g *gdbClient) reply(body []byte) {
-	_ = g.s.call(func() { g.send(body) }) // after the loop's end gdb is cut off
+// reply answers a packet from the reader's goroutine. gdb has not resumed the guest:
+// nothing else is sent that could come before it.
+func (g *gdbClient) reply(body []byte) { g.replied(g.server.Send(body)) }
+
+func (g *gdbClient) replied(err error) {
+	if err != nil {
+		_ = g.s.call(func() { g.noteSent(err) }) // after the loop's end gdb is cut off
+	}
 }
 
 // print shows text in gdb's console, on the loop's goroutine; gdb takes it only

@@ -65,8 +65,7 @@ func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
 		g.reply(memoryError(err))
 		return
 	}
-	body := hex.AppendEncode(nil, buf)
-	_ = g.s.call(func() { g.noteSent(g.server.SendRuns(body)) }) // after the loop's end gdb is cut off
+	g.replied(g.server.SendRuns(hex.AppendEncode(nil, buf)))
 }
 
 // memoryError is what gdb gets: a fault is EFAULT, whoever found it.

@@ -177,7 +177,7 @@ func (g *gdbClient) breakpoint(ctx context.Context, p string) {
 		if p[0] == 'Z' {
 			return v.Insert(ctx, point, g.owner)
 		}
-		return v.Remove(ctx, point, g.owner)
+		return v.removeSoon(ctx, point, g.owner)
 	})
 	g.reply(g.breakpointReply(err))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"ktrap/rsp"
 	"ktrap/session/gdbview"
 	"ktrap/session/kernel"
 	"ktrap/session/target"
@@ -102,6 +103,6 @@ func (v *Stopped) foresee() {
 		return
 	}
 	if f, err := k.Foresight(); err == nil { // else it is said when it is read
-		v.foresight.Store(&foreseen{k, f})
+		v.foresight.Store(&foreseen{k, f, make(map[rsp.ThreadID]uint64)})
 	}
 }

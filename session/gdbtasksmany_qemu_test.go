@@ -152,7 +152,7 @@ func crowdOf(ctx context.Context, t *testing.T, g *measured, n int) (r crowdRow)
 		}
 	}
 	if n < 1000 {
-		_, r.bt = g.cost(t, "thread apply all bt", "kthreadd (", "rest_init (")
+		_, r.bt = g.cost(t, "thread apply all bt", "kthreadd (", "ret_from_fork (")
 	}
 	r.after = g.stops(ctx, t)
 	if again := g.want(t, "info threads", `"kthreadd"`); threadOf(t, again, "kthreadd") != threadOf(t, list, "kthreadd") {

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 
 	"ktrap/rsp"
 	"ktrap/session/kernel"
@@ -20,32 +21,28 @@ import (
 type foreseen struct {
 	kernel *kernel.Kernel
 	*kernel.Foresight
+	gs map[rsp.ThreadID]uint64 // by CPU, as of its last stop; the loop's, but for readAhead while a stop is located
 }
 
 // readStop reads where a CPU has stopped. It is for the loop's goroutine.
 func (s *Session) readStop(thread rsp.ThreadID) {
-	ahead := s.foresight.Load()
-	if w := s.world.Load(); ahead != nil && (w == nil || w.Kernel != ahead.kernel) || !s.gdbWaits() || slices.Contains(s.stepped, thread) {
-		ahead = nil // of a step it is known who runs
-	}
 	found := func(raw []byte, err error) {
 		pc, err := pcIn(raw, err)
 		// Not here: if the request could not be queued this is the loop.
 		s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
 	}
-	s.client.GoRegisters(thread, func(raw []byte, err error) {
-		if err != nil {
+	seen, w := s.foresight.Load(), s.world.Load()
+	if seen == nil || w == nil || w.Kernel != seen.kernel || !s.gdbWaits() || slices.Contains(s.stepped, thread) { // of a step it is known who runs
+		s.client.GoRegisters(thread, func(raw []byte, err error) {
+			if err == nil {
+				s.Target.Learn(thread, raw) // whoever looks at the stop wants them all
+			}
 			found(raw, err)
-			return
-		}
-		regs := s.Target.Learn(thread, raw) // whoever looks at the stop wants them all
-		if ahead == nil || regs == nil || !regs.ShowsKernel() {
-			found(raw, nil)
-			return
-		}
-		r := readAhead{s: s, thread: thread, done: func() { found(raw, nil) }}
-		r.read(ahead, regs)
-	})
+		})
+		return
+	}
+	r := readAhead{s: s, thread: thread, seen: seen, found: found}
+	r.begin()
 }
 
 // gdbWaits reports whether some gdb is to hear of the next stop. It is for the
@@ -59,43 +56,71 @@ func (s *Session) gdbWaits() bool {
 	return false
 }
 
-// readAhead reads memory that will be asked for. Its replies come on one goroutine,
-// one after the other.
+// readAhead reads registers, and memory that will be asked for. Its replies come on one
+// goroutine, one after the other.
 type readAhead struct {
 	s       *Session
 	thread  rsp.ThreadID
-	pending int
-	done    func()
+	seen    *foreseen
+	pending atomic.Int32
+	raw     []byte // the registers
+	err     error
+	found   func(raw []byte, err error)
 }
 
 // stackAhead is how much of the stack is read: what gdb reads to find the caller, in
 // its lines of 64 bytes, is in most functions within that.
 const stackAhead = 256
 
-func (r *readAhead) read(ahead *foreseen, regs *target.Regs) {
-	gs, _ := regs.Get("gs_base")
-	if !addr.Addr(gs).Kernel() { // at the entry from user mode, before swapgs
-		gs, _ = regs.Get("k_gs_base")
-	}
-	r.pending = 1
-	r.ask(ahead.Current(gs), 8, func(b []byte) {
-		if len(b) < 8 {
-			return
+func (r *readAhead) begin() {
+	r.pending.Store(2)
+	gs, known := r.seen.gs[r.thread]
+	r.s.client.GoRegisters(r.thread, func(raw []byte, err error) {
+		if r.raw, r.err = raw, err; err == nil {
+			if regs := r.s.Target.Learn(r.thread, raw); regs != nil && regs.ShowsKernel() {
+				r.registers(regs, gs)
+			}
 		}
-		if task := addr.Addr(binary.LittleEndian.Uint64(b)); task.Kernel() {
-			from, n := ahead.Task(task)
-			r.ask(from, n, nil)
-		}
+		r.answered()
 	})
-	if sp := regs.SP() &^ 63; sp.Kernel() {
-		r.ask(sp, stackAhead, nil)
+	if known { // it is the same all the time, as a rule
+		r.runner(gs)
 	}
 	r.answered()
 }
 
+// registers goes on with what the registers say; asked is the GS that was taken for
+// granted.
+func (r *readAhead) registers(regs *target.Regs, asked uint64) {
+	gs, _ := regs.Get("gs_base")
+	if !addr.Addr(gs).Kernel() { // at the entry from user mode, before swapgs
+		gs, _ = regs.Get("k_gs_base")
+	}
+	if gs != asked {
+		r.seen.gs[r.thread] = gs
+		r.runner(gs)
+	}
+	if sp := regs.SP() &^ 63; sp.Kernel() {
+		r.ask(sp, stackAhead, nil)
+	}
+}
+
+// runner reads who runs on a CPU.
+func (r *readAhead) runner(gs uint64) {
+	r.ask(r.seen.Current(gs), 8, func(b []byte) {
+		if len(b) < 8 {
+			return
+		}
+		if task := addr.Addr(binary.LittleEndian.Uint64(b)); task.Kernel() {
+			from, n := r.seen.Task(task)
+			r.ask(from, n, nil)
+		}
+	})
+}
+
 // ask reads n bytes and keeps them. then is called before it is known that all is done.
 func (r *readAhead) ask(at addr.Addr, n int, then func(b []byte)) {
-	r.pending++
+	r.pending.Add(1)
 	r.s.client.GoMemory(r.thread, uint64(at), n, func(b []byte, err error) {
 		if err == nil {
 			r.s.Target.LearnMemory(b, at)
@@ -108,7 +133,7 @@ func (r *readAhead) ask(at addr.Addr, n int, then func(b []byte)) {
 }
 
 func (r *readAhead) answered() {
-	if r.pending--; r.pending == 0 {
-		r.done()
+	if r.pending.Add(-1) == 0 {
+		r.found(r.raw, r.err)
 	}
 }

@@ -61,12 +61,41 @@ func (v *Stopped) Remove(ctx context.Context, p machine.Point, owner machine.Own
 		return err
 	}
 	if !known {
-		return fmt.Errorf("remove breakpoint at %v: none of %s is there", p.Addr, owner)
+		return notThere(p, owner)
 	}
 	if !last {
 		return nil
 	}
 	return v.removeFromStub(ctx, []machine.Point{p})
+}
+
+// removeSoon is Remove for a client that waits: what the stub was asked to set it can
+// take out, and it does so before it takes the next request. That it refuses is
+// said to whoever listens to ktrap.
+func (v *Stopped) removeSoon(ctx context.Context, p machine.Point, owner machine.Owner) error {
+	var known, last bool
+	if v.underKVM.Load() { // what is hidden in the guest's text is to be right
+		return v.Remove(ctx, p, owner)
+	}
+	if err := v.call(func() { known, last = v.machine.Points.Drop(p, owner) }); err != nil {
+		return err
+	}
+	if !known {
+		return notThere(p, owner)
+	}
+	if last {
+		s := v.Session
+		s.client.GoRemove(rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size, func(err error) {
+			if err != nil && !errors.Is(err, rsp.ErrClosed) {
+				s.tasks.Go(func() { s.emit(Event{Kind: Note, Text: fmt.Sprintf("%s: %v", owner, err), Err: err}) })
+			}
+		})
+	}
+	return nil
+}
+
+func notThere(p machine.Point, owner machine.Owner) error {
+	return fmt.Errorf("remove breakpoint at %v: none of %s is there", p.Addr, owner)
 }
 
 // removeOwner takes out everything an owner has set.

@@ -37,9 +37,8 @@ func (h *Host) guest(t *starlark.Thread, args starlark.Tuple, kw []starlark.Tupl
 	}
 	out, err := h.output(ctx, command)
 	if stood {
-		h.s.Interrupt()
-		_, werr := h.s.Wait(ctx)
-		err = errors.Join(err, werr)
+		_, herr := h.s.Halt(ctx)
+		err = errors.Join(err, herr)
 	}
 	return starlark.String(out), err
 }

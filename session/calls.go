@@ -49,7 +49,7 @@ func (s *Session) resume(r machine.Resume) error {
 	return err
 }
 
-// Interrupt asks a running guest to stand; Wait tells when it does.
+// Interrupt asks a running guest to stand, and does not wait until it does.
 func (s *Session) Interrupt() { s.send(machine.Interrupt{}) }
 
 // Running reports whether the guest runs, as clients see it.
@@ -64,8 +64,21 @@ func (s *Session) Running() bool {
 // Wait returns when the guest stands, with the reason of its last stop.
 // Errors: that of ctx, and rsp.ErrClosed when the stub is gone.
 func (s *Session) Wait(ctx context.Context) (Stop, error) {
+	return s.wait(ctx, func() {})
+}
+
+// Halt stops a guest that runs and returns when it stands, as Wait does. Nobody
+// resumes it between the two: an interrupt of a guest that stands does nothing, and
+// whoever waits afterwards would wait for as long as somebody else lets it run.
+func (s *Session) Halt(ctx context.Context) (Stop, error) {
+	return s.wait(ctx, func() { s.step(machine.Interrupt{}) })
+}
+
+// wait is Wait after first, which runs in the same turn of the loop.
+func (s *Session) wait(ctx context.Context, first func()) (Stop, error) {
 	wait := make(chan Stop, 1)
 	err := s.call(func() {
+		first()
 		if s.machine.Runs() {
 			s.stops[wait] = struct{}{}
 			return

@@ -189,7 +189,6 @@ func (s *Session) awaitVmlinux(ctx context.Context, a *arrival) error {
 	if a.refuse != nil || !s.Running() {
 		return a.refuse
 	}
-	s.Interrupt()
-	_, err := s.Wait(ctx)
+	_, err := s.Halt(ctx)
 	return err
 }

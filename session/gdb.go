@@ -85,8 +85,7 @@ func (s *Session) talkGDB(ctx context.Context, conn net.Conn, n int) {
 // halt stops the guest for a gdb that connects. That the guest stands because the
 // stub would not resume it is as good.
 func (s *Session) halt(ctx context.Context) error {
-	s.Interrupt()
-	if stop, err := s.Wait(ctx); stop.Err == nil {
+	if stop, err := s.Halt(ctx); stop.Err == nil {
 		return err
 	}
 	return nil

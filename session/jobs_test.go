@@ -37,6 +37,31 @@ func TestAWaitThatIsCancelledLeavesNothingBehind(t *testing.T) {
 	})
 }
 
+func TestNobodyResumesAGuestBetweenTheInterruptAndTheWaitForIt(t *testing.T) {
+	s := newSession(&Options{})
+	defer close(s.done) // the loop is played here
+	turn := func() {
+		select {
+		case ev := <-s.post:
+			s.step(ev)
+		case f := <-s.calls:
+			f()
+		}
+	}
+	halted := make(chan error, 1)
+	go func() { halted <- s.halt(t.Context()) }() // a gdb connects
+	turn()
+	s.machine.Step(machine.Resume{Packet: []byte("vCont;c")}) // another one is next
+	select {
+	case err := <-halted:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-s.calls:
+		t.Error("it waits for a guest that runs, and has interrupted one that stood")
+	}
+}
+
 func TestAStubThatIsGoneIsToldOfToWhoeverAsksAndDoesNotWait(t *testing.T) {
 	s := newSession(&Options{})
 	ended, cancel := context.WithCancel(t.Context())

@@ -127,8 +127,7 @@ func (c *scriptCmd) ready(ctx context.Context, s *session.Session, o *guest.Opti
 	}
 	g.Close()
 	s.AwaitKernel(ctx)
-	s.Interrupt()
-	_, err = s.Wait(ctx)
+	_, err = s.Halt(ctx)
 	return err
 }
 

@@ -27,9 +27,14 @@ func (d *Debugger) Continue(ctx context.Context) (session.Stop, error) {
 // that follows is returned.
 // Errors: ErrStuck if no stop follows.
 func (d *Debugger) Wait(ctx context.Context) (session.Stop, error) {
+	return d.await(ctx, d.S.Wait)
+}
+
+// await waits as wait does, with the patience of Wait.
+func (d *Debugger) await(ctx context.Context, wait func(context.Context) (session.Stop, error)) (session.Stop, error) {
 	ctx, done := d.patient(ctx, d.S.Interrupt)
 	defer done()
-	stop, err := d.S.Wait(ctx)
+	stop, err := wait(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), ErrStuck) {
 		err = ErrStuck
 	}
@@ -68,8 +73,7 @@ func (d *Debugger) patient(ctx context.Context, ended func()) (context.Context, 
 
 // Interrupt stops a guest that runs and waits until it stands.
 func (d *Debugger) Interrupt(ctx context.Context) (session.Stop, error) {
-	d.S.Interrupt()
-	return d.Wait(ctx)
+	return d.await(ctx, d.S.Halt)
 }
 
 // mark is where a CPU is waited for: at pc with the stack at sp, so that a

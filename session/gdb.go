@@ -208,14 +208,14 @@ func (g *gdbClient) packet(ctx context.Context, p string, now *moment) (leave bo
 	case p == "":
 		g.reply(nil)
 	case now.runs && p[0] == 'm':
-		g.reply([]byte("E0e")) // gdb 13 takes no text here
+		g.reply(readError(rsp.ErrRunning))
 	case now.runs && strings.HasPrefix(p, "qRcmd,"):
 		_ = g.s.call(func() { // after the loop's end gdb is cut off
 			g.print("ktrap: the guest runs: another client has resumed it\n")
 			g.send([]byte("OK"))
 		})
 	case now.runs && !isLocal(p):
-		g.reply([]byte("E.the guest runs: another client has resumed it"))
+		g.reply(errorReply(nil, rsp.ErrRunning))
 	case p == "bs" || p == "bc":
 		g.reverse(p)
 	case strings.HasPrefix(p, "vCont;"), strings.ContainsRune("csCS", rune(p[0])):

@@ -190,6 +190,32 @@ func TestAGDBThatAsksAheadIsAnsweredInOrder(t *testing.T) {
 	})
 }
 
+func TestAPacketThatAResumeOvertakesIsAnsweredAsOneThatCameAfterIt(t *testing.T) {
+	withStub(t, runs(), func(ctx context.Context, s *Session) {
+		near, far := net.Pipe()
+		defer far.Close()
+		g := s.newGDB(near, 9)
+		defer g.server.Close()
+		r := rsp.NewReader(far, 0)
+		answer := func(packet string, now moment) string {
+			go g.packet(ctx, packet, &now)
+			m, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(m.Body)
+		}
+		if err := s.Continue(ctx); err != nil { // another client
+			t.Fatal(err)
+		}
+		for _, packet := range []string{"Z0,1000,1", "z0,1000,1", "m1000,8", "M1000,1:a5", "g", "qXfer:threads:read::0,ffff", "qfThreadInfo", "qSymbol::"} {
+			if got, want := answer(packet, moment{}), answer(packet, moment{runs: true}); got != want {
+				t.Errorf("%s: %q, and %q a moment later", packet, got, want)
+			}
+		}
+	})
+}
+
 func TestAHungJobDoesNotKeepTheGuest(t *testing.T) {
 	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
 	free := make(chan struct{})

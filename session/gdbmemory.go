@@ -62,7 +62,7 @@ func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
 	buf := make([]byte, n)
 	err = g.lookAt(ctx, now.thread, now, func(ctx context.Context, v *Stopped, at place) error { return v.readAs(ctx, at, buf, a) })
 	if err != nil {
-		g.reply(memoryError(err))
+		g.reply(readError(err))
 		return
 	}
 	g.replied(g.server.SendRuns(hex.AppendEncode(nil, buf)))
@@ -74,6 +74,14 @@ func memoryError(err error) []byte {
 		return []byte("E0e")
 	}
 	return errorReply(nil, err)
+}
+
+// readError is that of a read, of which gdb 13 takes no text.
+func readError(err error) []byte {
+	if errors.Is(err, rsp.ErrRunning) {
+		return []byte("E0e")
+	}
+	return memoryError(err)
 }
 
 // readAs reads memory as a thread sees it: through a CPU what that can see, and

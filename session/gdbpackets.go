@@ -109,6 +109,8 @@ func errorReply(reply []byte, err error) []byte {
 		return reply
 	case errors.Is(err, rsp.ErrUnsupported):
 		return nil
+	case errors.Is(err, rsp.ErrRunning):
+		return []byte("E.the guest runs: another client has resumed it")
 	case errors.As(err, &e):
 		return e.Append(nil)
 	}
@@ -188,7 +190,7 @@ func (g *gdbClient) breakpointReply(err error) []byte {
 	if err == nil {
 		return []byte("OK")
 	}
-	if _, said := errors.AsType[*rsp.Error](err); !said {
+	if _, said := errors.AsType[*rsp.Error](err); !said && !errors.Is(err, rsp.ErrRunning) {
 		g.s.emit(Event{Kind: Note, Text: fmt.Sprintf("%s: %v", g.owner, err), Err: err})
 		return []byte("E22")
 	}

@@ -76,13 +76,17 @@ func Shrink(ops []Op, tries int, fails func([]Op) bool) []Op {
 	return ops
 }
 
+// Patience is how long an answer may take before a client is said to be wedged: no
+// machine is so busy.
+const Patience = 2 * time.Minute
+
 // Talk is two clients at one port, and the places in the guest that they are
 // about.
 type Talk struct {
 	At      string // the port
 	Places  []uint64
 	Data    uint64        // where eight bytes may be written
-	Patient time.Duration // how long an answer may take before the client is said to be wedged
+	Patient time.Duration // Patience, or less
 
 	Clients [2]*Talker
 	dialled int

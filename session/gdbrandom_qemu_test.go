@@ -32,7 +32,7 @@ var talkPlaces = []string{"vfs_write", "vfs_read", "hrtimer_interrupt", "do_exit
 // talkAbout is a talk whose places are functions of the guest's kernel.
 func talkAbout(ctx context.Context, t *testing.T, s *session.Session) *session.Talk {
 	t.Helper()
-	k := &session.Talk{At: s.ListenAddr(), Patient: time.Minute}
+	k := &session.Talk{At: s.ListenAddr(), Patient: session.Patience}
 	err := s.Quiesced(ctx, func(_ context.Context, v *session.Stopped) error {
 		for _, name := range talkPlaces {
 			a, ok := v.World.Kernel.Symbol(name)

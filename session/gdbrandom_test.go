@@ -211,13 +211,16 @@ func lostRightly(talked, ended error) error {
 func leaked(before int, patient time.Duration) error {
 	for end := time.Now().Add(patient); runtime.NumGoroutine() > before; {
 		if time.Now().After(end) {
-			all := make([]byte, 1<<20)
-			return fmt.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, all[:runtime.Stack(all, true)])
+			return fmt.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks())
 		}
 		runtime.Gosched()
 	}
 	return nil
 }
+
+// hasty is the patience while a sequence is shrunk, which may fail for that alone:
+// the verdict has been given before.
+const hasty = 2 * time.Second
 
 // randomly runs n operations of each seed, and shows the shortest sequence that
 // fails.
@@ -228,13 +231,17 @@ func randomly(t *testing.T, seeds uint64, n int, line func(seed uint64) Line) {
 	}
 	for seed := first; seed < first+seeds; seed++ {
 		ops := RandomOps(seed, n)
-		fault := randomTalk(t, seed, ops, line(seed), 20*time.Second)
+		fault := randomTalk(t, seed, ops, line(seed), Patience)
 		if fault == nil {
 			continue
 		}
-		ops = Shrink(ops, 150, func(less []Op) bool {
+		t.Errorf("seed %d: %v", seed, fault)
+		if w, ok := errors.AsType[*wedge](fault); ok {
+			t.Logf("meanwhile:\n%s", w.stacks)
+		}
+		ops = Shrink(ops, 100, func(less []Op) bool {
 			for range 3 { // the order of things within ktrap is not ours
-				if err := randomTalk(t, seed, less, line(seed), 2*time.Second); err != nil {
+				if err := randomTalk(t, seed, less, line(seed), hasty); err != nil {
 					fault = err
 					return true
 				}
@@ -245,7 +252,7 @@ func randomly(t *testing.T, seeds uint64, n int, line func(seed uint64) Line) {
 		for i, o := range ops {
 			lines[i] = o.String()
 		}
-		t.Fatalf("seed %d: %v\nafter\n  %s\nagain: -random.seed=%d", seed, fault, strings.Join(lines, "\n  "), seed)
+		t.Fatalf("shrunk with a patience of %v: %v\nafter\n  %s\nagain: -random.seed=%d", hasty, fault, strings.Join(lines, "\n  "), seed)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 
 	"ktrap/rsp"
@@ -90,7 +91,7 @@ func (c *Talker) resume(body string) error {
 }
 
 // hear takes one message and the answer or the stop that it is.
-// Errors: that of ctx when nothing comes; what ktrap must not say.
+// Errors: a *wedge when nothing comes until ctx ends; what ktrap must not say.
 func (c *Talker) hear(ctx context.Context) (string, error) {
 	for {
 		select {
@@ -103,9 +104,22 @@ func (c *Talker) hear(ctx context.Context) (string, error) {
 			}
 			return body, c.take(body)
 		case <-ctx.Done():
-			return "", fmt.Errorf("%s: nobody answers to %q (waits for a stop: %v)", c.Name, c.owed, c.waits)
+			return "", &wedge{fmt.Sprintf("%s: nobody answers to %q (waits for a stop: %v)", c.Name, c.owed, c.waits), stacks()}
 		}
 	}
+}
+
+// wedge is that a client is not answered, and what every goroutine did meanwhile.
+type wedge struct {
+	what   string
+	stacks []byte
+}
+
+func (w *wedge) Error() string { return w.what }
+
+func stacks() []byte {
+	all := make([]byte, 1<<20)
+	return all[:runtime.Stack(all, true)]
 }
 
 // overhear takes what has come already. What follows on output may take its time.

@@ -27,6 +27,7 @@ type gdbClient struct {
 	// Owned by the loop.
 	waits   bool   // gdb has resumed the guest and waits for a stop reply
 	gaveUp  bool   // it was dropped
+	wants   bool   // it has interrupted, and was not told of a stop since
 	early   bool   // gdb's last message was an interrupt, before it resumed anything
 	extends bool   // it said `target extended-remote`: a detach does not end the talk
 	thread  int    // gdb's Hg: what its g and m mean
@@ -136,6 +137,7 @@ func (g *gdbClient) moment() moment {
 // was hit in between; that it does so is known when the next packet resumes.
 func (g *gdbClient) interrupt() {
 	if g.waits || g.s.machine.Runs() && !g.looks {
+		g.wants = g.waits
 		g.s.step(machine.Interrupt{})
 		return
 	}

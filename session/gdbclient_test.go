@@ -216,6 +216,26 @@ func TestAPacketThatAResumeOvertakesIsAnsweredAsOneThatCameAfterIt(t *testing.T)
 	})
 }
 
+func TestAnInterruptIsNotForgottenWhenAnotherClientResumesBeforeItsStopIsTold(t *testing.T) {
+	withStub(t, runs(), func(ctx context.Context, s *Session) {
+		near, far := net.Pipe()
+		defer far.Close()
+		g := s.newGDB(near, 9)
+		defer g.server.Close()
+		if err := s.call(func() { g.waits = true; g.interrupt() }); err != nil { // the guest has just stopped
+			t.Fatal(err)
+		}
+		if err := s.Continue(ctx); err != nil { // another client
+			t.Fatal(err)
+		}
+		go g.deliver(nil, false)
+		m, err := rsp.NewReader(far, 0).Next()
+		if err != nil || !strings.HasPrefix(string(m.Body), "T02") {
+			t.Errorf("%q, %v", m.Body, err)
+		}
+	})
+}
+
 func TestAHungJobDoesNotKeepTheGuest(t *testing.T) {
 	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
 	free := make(chan struct{})

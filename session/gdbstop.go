@@ -8,6 +8,7 @@ import (
 
 	"ktrap/rsp"
 	"ktrap/session/gdbview"
+	"ktrap/session/machine"
 	"ktrap/session/target"
 )
 
@@ -51,7 +52,12 @@ func (g *gdbClient) deliver(at *place, again bool) {
 		if err == nil || !errors.Is(err, rsp.ErrRunning) {
 			return // an error: the stub or gdb is gone
 		}
-		if _, err := g.s.Wait(ctx); err != nil { // another client was quicker
+		_, err = g.s.wait(ctx, func() { // another client was quicker
+			if g.wants {
+				g.s.step(machine.Interrupt{})
+			}
+		})
+		if err != nil {
 			return
 		}
 		at = nil
@@ -77,7 +83,7 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 			g.print(stop.Crash.Summary())
 		}
 		g.stands(at)
-		g.waits = false
+		g.waits, g.wants = false, false
 		g.send(reply.Append(nil))
 	})
 }

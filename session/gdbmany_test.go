@@ -77,6 +77,34 @@ func TestAGDBThatOthersHaveLeftBehindIsToldInsteadOfResumed(t *testing.T) {
 	})
 }
 
+func TestAResumeThatAStopOvertakesTellsOfTheStop(t *testing.T) {
+	m, resumes := twoCPUs("T02thread:p01.02;")
+	withStub(t, m, func(ctx context.Context, s *Session) {
+		first := joinListening(ctx, t, s)
+		first.resume(t)
+		<-first.stops
+		for _, when := range []moment{{runs: true}, {}} { // the packet came while the guest ran, or stood elsewhere
+			near, far := net.Pipe()
+			g := s.newGDB(near, 9)
+			go g.resume(ctx, "vCont;c", &when)
+			for r := rsp.NewReader(far, 0); ; {
+				m, err := r.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasPrefix(string(m.Body), "T") {
+					break
+				}
+			}
+			g.server.Close()
+			far.Close()
+		}
+		if resumes.Load() != 1 {
+			t.Errorf("%d resumes", resumes.Load())
+		}
+	})
+}
+
 func TestAGDBConnectsAlthoughTheLastResumeWasRefused(t *testing.T) {
 	m, _ := twoCPUs("E22")
 	withStub(t, m, func(ctx context.Context, s *Session) {

@@ -82,15 +82,14 @@ func (g *gdbClient) resume(ctx context.Context, p string, now *moment) {
 	var r machine.Resume
 	why := ""
 	var still *place
-	switch {
-	case now.runs:
-	case now.stale:
-		why = "ktrap: another client let the guest run meanwhile; this is where it stands now\n"
-	default:
+	if !now.runs && !now.stale {
 		r, still, why = g.translate(ctx, actions, now)
 	}
 	_ = g.s.call(func() { // after the loop's end gdb is cut off
 		g.waits = true
+		if g.saw != g.s.stopCount && !g.s.machine.Runs() { // by now, if not when the packet came
+			why, still = "ktrap: another client let the guest run meanwhile; this is where it stands now\n", nil
+		}
 		switch {
 		case g.moved:
 			g.exits()

@@ -35,6 +35,7 @@ type gdbClient struct {
 	at      place  // the thread that it was told has stopped
 	saw     uint64 // number of the stop it was last told of
 	byCPU   bool   // its threads are CPUs
+	lldb    bool   // it is LLDB
 	modules bool   // it reads the list of modules, and is to hear of changes
 	due     bool   // the list has changed since
 	looks   bool   // it was told, and reads; the guest goes on when it has resumed
@@ -47,7 +48,6 @@ type gdbClient struct {
 	list      []gdbview.Thread // of tasks, as gdb has read it last
 	sliced    []byte           // the object that gdb reads in slices
 	slicedKey string
-	lldb      bool // it is LLDB
 }
 
 // talkGDB serves one gdb until it leaves. gdb expects a stub to stand when it
@@ -117,17 +117,22 @@ type moment struct {
 	runs   bool // the guest does, resumed by another client
 	early  bool // an interrupt came just before the packet
 	thread int
+	sees   int // the thread whose memory is meant
 	steps  int
 	at     place // holds while the guest stands where gdb was told it does
 	stale  bool  // it does not
 	byCPU  bool
+	lldb   bool
 }
 
 // moment is for the loop's goroutine.
 func (g *gdbClient) moment() moment {
 	now := moment{
-		runs: g.s.machine.Runs() && !g.looks, early: g.early, thread: g.thread, steps: g.steps, at: g.at,
-		stale: g.saw != g.s.stopCount, byCPU: g.byCPU,
+		runs: g.s.machine.Runs() && !g.looks, early: g.early, thread: g.thread, sees: g.thread, steps: g.steps, at: g.at,
+		stale: g.saw != g.s.stopCount, byCPU: g.byCPU, lldb: g.lldb,
+	}
+	if g.lldb { // it keeps what it has read, whichever thread is selected then
+		now.sees = g.at.id
 	}
 	g.early = false
 	return now

@@ -54,7 +54,14 @@ func startGDB(t *testing.T, args ...string) *gdb {
 // startProgram starts a gdb by its name.
 func startProgram(t *testing.T, program string, args ...string) *gdb {
 	t.Helper()
-	args = append([]string{"-nx", "-q", "-ex", "set pagination off", "-ex", "set confirm off", "-ex", "set width 0"}, args...)
+	g := begin(t, program, append([]string{"-nx", "-q", "-ex", "set pagination off", "-ex", "set confirm off", "-ex", "set width 0"}, args...)...)
+	g.until(t, prompt)
+	return g
+}
+
+// begin starts a debugger and waits for nothing.
+func begin(t *testing.T, program string, args ...string) *gdb {
+	t.Helper()
 	g := &gdb{cmd: exec.Command(program, args...), more: make(chan struct{}, 1), done: make(chan struct{})}
 	g.cmd.Stdout, g.cmd.Stderr = g, g
 	var err error
@@ -62,7 +69,7 @@ func startProgram(t *testing.T, program string, args ...string) *gdb {
 		t.Fatal(err)
 	}
 	if err := g.cmd.Start(); err != nil {
-		t.Fatalf("the tag qemu is set, so gdb must be there: %v", err)
+		t.Fatalf("the tag qemu is set, so %s must be there: %v", program, err)
 	}
 	go func() {
 		_ = g.cmd.Wait() // killed or not: its output tells
@@ -71,10 +78,9 @@ func startProgram(t *testing.T, program string, args ...string) *gdb {
 	t.Cleanup(func() {
 		g.kill()
 		if t.Failed() {
-			t.Logf("gdb said:\n%s", g.out.String())
+			t.Logf("%s said:\n%s", program, g.out.String())
 		}
 	})
-	g.until(t, prompt)
 	return g
 }
 

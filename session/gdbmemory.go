@@ -36,7 +36,7 @@ func (g *gdbClient) memory(ctx context.Context, p string, now *moment) {
 		g.reply([]byte("E22"))
 		return
 	}
-	err = g.lookAt(ctx, now.thread, now, func(ctx context.Context, v *Stopped, at place) error {
+	err = g.lookAt(ctx, now.sees, now, func(ctx context.Context, v *Stopped, at place) error {
 		if len(data) == 0 {
 			return nil // gdb asks whether X is known
 		}
@@ -60,7 +60,7 @@ func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
 		return
 	}
 	buf := make([]byte, n)
-	err = g.lookAt(ctx, now.thread, now, func(ctx context.Context, v *Stopped, at place) error { return v.readAs(ctx, at, buf, a) })
+	err = g.lookAt(ctx, now.sees, now, func(ctx context.Context, v *Stopped, at place) error { return v.readAs(ctx, at, buf, a) })
 	if err != nil {
 		g.reply(readError(err))
 		return

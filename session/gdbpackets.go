@@ -46,7 +46,7 @@ func (g *gdbClient) query(ctx context.Context, p string, now *moment) {
 		g.knowLLDB()
 		g.reply(nil)
 	case p == "qOffsets":
-		g.reply(g.offsets())
+		g.reply(g.offsets(now))
 	case xfer && g.object(ctx, object, now):
 	default:
 		g.forward([]byte(p))
@@ -144,15 +144,14 @@ func (g *gdbClient) status(ctx context.Context) {
 // knowLLDB makes the threads CPUs: LLDB unwinds every one of them at each stop,
 // which takes minutes with the tasks of a kernel.
 func (g *gdbClient) knowLLDB() {
-	g.lldb = true
-	_ = g.s.call(func() { g.byCPU = true }) // the reply fails as well
+	_ = g.s.call(func() { g.byCPU, g.lldb = true, true }) // the reply fails as well
 }
 
 // offsets answers qOffsets with where KASLR has put the kernel, so that gdb
 // moves its symbols there. One absolute segment base moves all of them; the
 // older Text=;Data=;Bss= form leaves .rodata behind. LLDB counts from the file's
 // lowest segment instead, which is the one of per-CPU data, linked at 0.
-func (g *gdbClient) offsets() []byte {
+func (g *gdbClient) offsets(now *moment) []byte {
 	w := g.s.world.Load()
 	if w == nil {
 		return nil
@@ -161,7 +160,7 @@ func (g *gdbClient) offsets() []byte {
 	if !ok {
 		return nil
 	}
-	if g.lldb {
+	if now.lldb {
 		text = addr.Addr(w.Kernel.Slide)
 	}
 	g.placed(w.Kernel.Slide)

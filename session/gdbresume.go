@@ -137,7 +137,7 @@ func (g *gdbClient) translate(ctx context.Context, actions []action, now *moment
 		switch {
 		case err != nil && a.step:
 			return r, nil, "ktrap: this thread is gone\n"
-		case err == nil && at.runs:
+		case err == nil && (at.runs || at.crash && now.lldb): // which has no other thread for that CPU
 			if a.step {
 				r.Only = append(r.Only, at.cpu.Thread)
 			}

@@ -2,7 +2,10 @@
 
 package session_test
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // features are the rows of the table. One debugger goes through them from the first
 // to the last; those with args get a process of their own beside it.
@@ -21,6 +24,8 @@ func connecting() []feature {
 				{do: "info sharedlibrary", want: []string{"Yes", "crashme.ko", "Yes", "virtio_net.ko"}},
 				{do: "info threads", want: []string{`"swapper/0"`, `"init" (S, CPU `, `"kthreadd" (S, CPU `}},
 			},
+			never: "it does not ask a stub for the file, nor for tasks",
+			lldb:  []step{{do: "gdb-remote PORT"}, {do: "image list", want: []string{"vmlinux"}}},
 		},
 		{
 			part: "1", name: "connecting again",
@@ -29,6 +34,7 @@ func connecting() []feature {
 				{do: "target remote PORT", want: []string{"Remote debugging using"}},
 				{do: "output linux_banner[0]", want: []string{"76 'L'"}},
 			},
+			lldb: []step{{do: "detach", want: []string{"detached"}}, {do: "gdb-remote PORT", want: []string{"stopped"}}, {do: "detach", want: []string{"detached"}}},
 		},
 		{
 			part: "1", name: "a file argument",
@@ -43,6 +49,7 @@ func connecting() []feature {
 				{do: "target create VMLINUX", want: []string{"Current executable set to"}},
 				{do: "gdb-remote PORT", want: []string{"stopped"}},
 				{do: "thread list", want: []string{"thread #1", "thread #2"}},
+				{do: "detach", want: []string{"detached"}},
 			},
 		},
 		{
@@ -110,10 +117,12 @@ func perCPU() []feature {
 				{do: "thread 1", want: []string{"Switching to thread 1"}},
 				{do: "output cpu_number", want: []string{"0"}},
 			},
+			never: "it keeps what it has read during a stop, whichever thread is selected then",
 			lldb: []step{
-				{do: "thread select 2", want: []string{"thread #2"}},
+				{do: "gdb-remote PORT"},
+				{do: "thread select 2"},
 				{do: "expression cpu_number", want: []string{"= 1"}},
-				{do: "thread select 1", want: []string{"thread #1"}},
+				{do: "thread select 1"},
 				{do: "expression cpu_number", want: []string{"= 0"}},
 			},
 		},
@@ -122,6 +131,10 @@ func perCPU() []feature {
 			steps: []step{
 				{do: "p __per_cpu_offset[1]", want: []string{"= 1844"}},
 				{do: "p *(int *)((char *)&cpu_number + __per_cpu_offset[1])", want: []string{"= 1"}},
+			},
+			lldb: []step{
+				{do: "expression *(int *)((char *)&cpu_number + __per_cpu_offset[1])", want: []string{"= 1\n"}},
+				{do: "expression *(int *)((char *)&cpu_number + __per_cpu_offset[0])", want: []string{"= 0\n"}},
 			},
 		},
 	}
@@ -132,6 +145,8 @@ func modules() []feature {
 		{
 			part: "3", name: "a module without its file is listed by name",
 			steps: []step{{do: "info sharedlibrary", want: []string{"No", " failover"}}},
+			never: "it is told of no modules",
+			lldb:  []step{{do: "image list", want: []string{"failover"}}},
 		},
 		{
 			part: "3, 9", name: "a compressed module is unpacked",
@@ -185,6 +200,8 @@ func tasks() []feature {
 				{do: "stepi", want: []string{"this task does not run and cannot be stepped"}},
 				{do: "thread apply all bt 2", want: []string{`"kthreadd"`, `"init"`, `"swapper/0"`}},
 			},
+			never: "its threads are CPUs: it unwinds every thread at each stop",
+			lldb:  []step{{do: "thread list", want: []string{"kthreadd"}}},
 		},
 		{
 			part: "4", name: "a breakpoint for a task; finish over its sleep",
@@ -245,10 +262,16 @@ func crashes() []feature {
 				{do: "info breakpoints", want: []string{"No breakpoints"}},
 				{do: "bt", want: []string{"#0", "c_warn", "crashme_write", "vfs_write", "entry_SYSCALL_64"}},
 			},
+			lldb: []step{
+				{do: "continue", guest: "sleep 1; echo warn > /proc/crashme", want: []string{"WARNING in c_warn", "stop reason = signal SIGTRAP"}},
+				{do: "breakpoint list", want: []string{"No breakpoints currently set"}},
+				{do: "thread step-inst", want: []string{"stop reason = instruction step into"}},
+			},
 		},
 		{
 			part: "6", name: "BUG: SIGABRT",
 			steps: []step{{do: "continue", guest: "sleep 1; echo bug > /proc/crashme", want: []string{"kernel BUG in c_bug", "SIGABRT", "c_bug () at crashme.c:"}}},
+			lldb:  []step{{do: "continue", guest: "sleep 1; echo bug > /proc/crashme", want: []string{"kernel BUG in c_bug", "stop reason = signal SIGABRT"}}},
 		},
 		{
 			part: "5, 6", name: "a fault: SIGSEGV, at the faulting line with its locals",
@@ -260,7 +283,12 @@ func crashes() []feature {
 				{do: "info threads", want: []string{`"crash of sh [`}},
 			},
 			lldb: []step{
-				{do: "continue", guest: "sleep 1; echo null > /proc/crashme", want: []string{"stop reason = signal SIGSEGV"}},
+				{do: "continue", guest: "sleep 1; echo null > /proc/crashme", want: []string{"NULL pointer dereference in inner_deref", "stop reason = signal SIGSEGV"}},
+				{do: "target modules add MODULES/crashme.ko"},
+				{do: "target modules load --file crashme.ko .text CRASHME", want: []string{"section '.text' loaded at 0x"}},
+				{do: "bt", want: []string{"inner_deref", "at crashme.c:", "c_null at crashme.c:"}},
+				{do: "frame select 1", want: []string{"c_null at crashme.c:"}},
+				{do: "frame variable", want: []string{"v = {", "id = 7", "on-stack", "marker = 4660"}},
 			},
 		},
 		{
@@ -298,7 +326,11 @@ func monitorRows() []feature {
 		row("ktrap who, of a page", `eval "monitor ktrap who %p", &init_task`, "page 0x", "references", "reserved"),
 		row("of QEMU", "monitor info kvm", "kvm support: disabled"),
 	}
-	list[10].lldb = []step{{do: "process plugin packet monitor ktrap list", want: []string{"gdb may join at"}}}
+	for i := range list { // those without eval
+		if st := list[i].steps[0]; strings.HasPrefix(st.do, "monitor ") {
+			list[i].lldb = []step{{do: "process plugin packet " + st.do, want: st.want}}
+		}
+	}
 	return append(list, feature{
 		part: "7", name: "packets that abort or end QEMU do not reach it",
 		steps: []step{
@@ -319,7 +351,12 @@ func memoryRows() []feature {
 			{do: "dump memory TMP/b _text _text+0x400000"},
 			{do: "shell cmp TMP/a TMP/b && stat -c %s TMP/a", want: []string{"4194304"}},
 		},
-		lldb: []step{{do: "memory read --force --binary --outfile TMP/l --count 0x100000 &linux_banner", want: []string{"1048576 bytes written"}}},
+		lldb: []step{
+			{do: "settings set target.process.disable-memory-cache true"},
+			{do: "memory read --force --binary --outfile TMP/a --count 0x400000 &linux_banner", want: []string{"4194304 bytes written"}},
+			{do: "memory read --force --binary --outfile TMP/b --count 0x400000 &linux_banner", want: []string{"4194304 bytes written"}},
+			{do: "platform shell diff -s TMP/a TMP/b", want: []string{"are identical"}},
+		},
 	}}
 }
 
@@ -333,6 +370,13 @@ func last() []feature {
 			{do: "delete"},
 			{do: "continue", want: []string{"kernel panic: crashme asked for a panic", "SIGABRT"}},
 			{do: "bt", want: []string{"panic", "c_panic", "crashme_write"}},
+		},
+		lldb: []step{
+			{do: "breakpoint set -a `(unsigned long)&panic`", want: []string{"Breakpoint "}},
+			{do: "continue", guest: "echo 1 > /proc/sys/kernel/panic; sleep 1; echo panic > /proc/crashme", want: []string{"stop reason = breakpoint", "panic"}},
+			{do: "breakpoint delete -f", want: []string{"removed"}},
+			{do: "continue", want: []string{"kernel panic: crashme asked for a panic", "stop reason = signal SIGABRT"}},
+			{do: "detach", want: []string{"detached"}},
 		},
 	}, {
 		part: "1", name: rebootRow,

@@ -14,6 +14,7 @@ import (
 
 const (
 	sigNone = 0
+	sigInt  = 2
 	sigTrap = 5
 )
 
@@ -79,6 +80,9 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 		if !g.waits {
 			return // told already
 		}
+		if again && g.lldb { // it would go on by itself, again and again
+			reply.Signal = sigInt
+		}
 		if stop.Crash != nil && !again {
 			g.print(stop.Crash.Summary())
 		}
@@ -106,7 +110,9 @@ func (v *Stopped) stopReply(ctx context.Context, g *gdbClient) ([]byte, error) {
 
 // stopFor turns a stop of a CPU into one of the task that runs there, and one at a
 // crash into one of the context that has crashed, unless gdb has a breakpoint of
-// its own at the same place, of which it is to hear.
+// its own at the same place, of which it is to hear. LLDB has threads for CPUs alone and
+// unwinds each at a stop, for minutes where crashes are reported: the CPU's thread is
+// where it crashed.
 func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, rsp.StopReply) {
 	reply := rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap}
 	if stop.Reply.Kind == rsp.Stopped {
@@ -116,10 +122,10 @@ func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, 
 	if err != nil {
 		cpu = target.CPU{Thread: stop.Reply.Thread}
 	}
-	var byCPU, owned, stepped bool
+	var byCPU, lldb, owned, stepped bool
 	var was int
 	_ = v.call(func() {
-		byCPU, owned = g.byCPU, v.machine.Points.Owned(stop.PC, g.owner)
+		byCPU, lldb, owned = g.byCPU, g.lldb, v.machine.Points.Owned(stop.PC, g.owner)
 		was, stepped = g.at.id, g.at.cpu == cpu && slices.Contains(v.stepped, cpu.Thread)
 	})
 	at := place{id: gdbview.CPU + cpu.Index, cpu: cpu, runs: true}
@@ -131,7 +137,10 @@ func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, 
 	}
 	if stop.Crash != nil && !owned {
 		reply.Signal = stop.Crash.signal()
-		if c, ok := v.crashPlace(ctx); ok && !byCPU {
+		if c, ok := v.crashPlace(ctx); ok && (!byCPU || lldb) {
+			if byCPU {
+				c.id = at.id
+			}
 			at = c
 		}
 	}

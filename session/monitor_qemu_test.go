@@ -50,11 +50,16 @@ func TestMonitorCommandsTellWhatGDBCannot(t *testing.T) {
 		gdb.want(t, "eval \"monitor ktrap who %lu\", __per_cpu_offset[1] + 8", "per-CPU data of CPU 1")
 		gdb.want(t, "monitor ktrap threads cpus", "threads are cpus")
 		gdb.want(t, "info threads", `"CPU 0" (swapper/0 [0])`, `"CPU 1" (swapper/1 [0])`)
-		gdb.want(t, "stepi", "Switching to Thread 2000000")
+		gdb.want(t, "stepi", "(gdb)") // a step ends in the thread in which it began
+		gdb.want(t, "tbreak scheduler_tick", "Temporary breakpoint 1")
+		gdb.want(t, "continue", "Switching to Thread 2000000", "scheduler_tick (")
 		gdb.want(t, "bt", "#0 ")
 		gdb.want(t, "monitor ktrap threads tasks", "threads are tasks")
 		gdb.want(t, "info threads", `"kthreadd"`)
-		gdb.want(t, "stepi", "Switching to Thread 1000000")
+		gdb.want(t, "tbreak scheduler_tick", "Temporary breakpoint 2")
+		if got := gdb.want(t, "continue", "Switching to Thread ", "scheduler_tick ("); strings.Contains(got, "Switching to Thread 2000000") {
+			t.Errorf("tasks are threads, and a CPU's has stopped: %s", got)
+		}
 		gdb.want(t, "detach", "detached")
 	})
 }

@@ -54,9 +54,10 @@ func TestAPersonUsesGDBsWindows(t *testing.T) {
 	y.keys(ctrlC)
 	y.until("SIGINT")
 	y.until(gdbPrompt)
-	// Ctrl-C while gdb looks at the stacks of all tasks.
-	y.keys("thread apply all bt\r")
-	y.until("#1 ")
+	// Ctrl-C while gdb looks at the stacks of all tasks, again and again. Its windows
+	// show the end of what it says.
+	y.keys("while 1\rthread apply all -q bt\rprintf \"round %d\\n\", 41 + 1\rend\r")
+	y.until("round 42")
 	y.keys(ctrlC)
 	y.until("Quit")
 	y.until(gdbPrompt)

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"ktrap/session"
-	"ktrap/session/guest"
 	"ktrap/session/vm"
 )
 
@@ -105,11 +104,12 @@ func TestEveryFeatureWithEveryDebugger(t *testing.T) {
 				m.reset(ctx, t, s)
 			}
 			g := m.login(ctx, t, s)
+			in := startShell(ctx, t, g)
 			began := time.Now()
 			if d.lldb {
-				d.runLLDB(ctx, t, s, p, g, all)
+				d.runLLDB(ctx, t, s, p, in, all)
 			} else {
-				d.runGDB(ctx, t, p, g, all)
+				d.runGDB(ctx, t, p, in, all)
 			}
 			t.Logf("%s %s took %v", d.program, d.version, time.Since(began).Round(time.Second))
 			g.Close()
@@ -179,7 +179,7 @@ func (w words) all(list []string) []string {
 }
 
 // runGDB takes one gdb through all rows.
-func (d *debugger) runGDB(ctx context.Context, t *testing.T, p words, g *guest.Guest, all []feature) {
+func (d *debugger) runGDB(ctx context.Context, t *testing.T, p words, in *shell, all []feature) {
 	t.Helper()
 	common := startProgram(t, d.program)
 	defer common.kill()
@@ -194,7 +194,7 @@ func (d *debugger) runGDB(ctx context.Context, t *testing.T, p words, g *guest.G
 		}
 		d.marks[f.name] = "pass"
 		for _, st := range f.steps {
-			if err := gdb.try(ctx, t, p, g, st); err != nil {
+			if err := gdb.try(ctx, p, in, st); err != nil {
 				d.marks[f.name] = "fail"
 				t.Errorf("%s: %s: %s: %v", d.program, f.name, st.do, err)
 				break
@@ -220,10 +220,11 @@ func (d *debugger) editor(ctx context.Context, t *testing.T, p words) {
 }
 
 // try takes one step and says what is wrong with what came.
-func (g *gdb) try(ctx context.Context, t *testing.T, p words, in *guest.Guest, st step) error {
-	t.Helper()
+func (g *gdb) try(ctx context.Context, p words, in *shell, st step) error {
 	if st.guest != "" {
-		go func() { _ = in.Run(ctx, st.guest, nil) }() // a crash or the test's end may cut it off
+		if err := in.begin(st.guest); err != nil {
+			return fmt.Errorf("begin %q in the guest: %w", st.guest, err)
+		}
 	}
 	if st.do == "" {
 		return nil

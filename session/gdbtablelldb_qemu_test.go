@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"ktrap/session"
-	"ktrap/session/guest"
 )
 
 // lldbWaits bounds one text of LLDB's. It hangs rather than fail.
@@ -18,7 +17,7 @@ const lldbWaits = time.Minute
 
 // runLLDB takes LLDB through its rows. One that it cannot pass is to fail, so that
 // the table and docs/gdb.md stay true.
-func (d *debugger) runLLDB(ctx context.Context, t *testing.T, s *session.Session, p words, in *guest.Guest, all []feature) {
+func (d *debugger) runLLDB(ctx context.Context, t *testing.T, s *session.Session, p words, in *shell, all []feature) {
 	t.Helper()
 	module := strings.NewReplacer("CRASHME", crashmeText(ctx, t, s))
 	lldb := begin(t, d.program, "--no-lldbinit")
@@ -57,10 +56,12 @@ func (d *debugger) runLLDB(ctx context.Context, t *testing.T, s *session.Session
 // tryAll takes the steps of a row. Stops are shown whenever they come, so texts are
 // waited for; in a row that cannot pass, nothing runs, and an answer has ended when
 // the next command is answered.
-func (g *gdb) tryAll(ctx context.Context, module, p words, in *guest.Guest, f feature) error {
+func (g *gdb) tryAll(ctx context.Context, module, p words, in *shell, f feature) error {
 	for _, st := range f.lldb {
 		if st.guest != "" {
-			go func() { _ = in.Run(ctx, st.guest, nil) }() // a crash or the test's end may cut it off
+			if err := in.begin(st.guest); err != nil {
+				return fmt.Errorf("begin %q in the guest: %w", st.guest, err)
+			}
 		}
 		line := module.Replace(p.Replace(st.do))
 		if f.never == "" {

@@ -155,9 +155,14 @@ func (d *debugger) runDAP(ctx context.Context, p words) error {
 	if err := c.send("continue", object{"threadId": threads.Threads[0].ID}); err != nil {
 		return err
 	}
-	var stop struct{ ThreadID int }
-	if err := c.until("stopped", &stop); err != nil {
-		return err
+	var stop struct {
+		Reason   string
+		ThreadID int
+	}
+	for !strings.Contains(stop.Reason, "breakpoint") { // lldb-vscode may say twice that it has attached
+		if err := c.until("stopped", &stop); err != nil {
+			return err
+		}
 	}
 	var stack struct{ StackFrames []struct{ Name string } }
 	if err := c.ask("stackTrace", object{"threadId": stop.ThreadID}, &stack); err != nil {

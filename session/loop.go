@@ -95,6 +95,8 @@ func (s *Session) run(e machine.Effect) {
 		}
 	case machine.ReadPC:
 		s.readStop(e.Thread)
+	case machine.CheckPC:
+		s.client.GoRegisters(e.Thread, s.foundPC)
 	case machine.Inspect:
 		s.startWorker(func(ctx context.Context) machine.Event { return s.inspect(ctx, e.Hit) })
 	case machine.RunJob:

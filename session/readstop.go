@@ -26,23 +26,25 @@ type foreseen struct {
 
 // readStop reads where a CPU has stopped. It is for the loop's goroutine.
 func (s *Session) readStop(thread rsp.ThreadID) {
-	found := func(raw []byte, err error) {
-		pc, err := pcIn(raw, err)
-		// Not here: if the request could not be queued this is the loop.
-		s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
-	}
 	seen, w := s.foresight.Load(), s.world.Load()
 	if seen == nil || w == nil || w.Kernel != seen.kernel || !s.gdbWaits() || slices.Contains(s.stepped, thread) { // of a step it is known who runs
 		s.client.GoRegisters(thread, func(raw []byte, err error) {
 			if err == nil {
 				s.Target.Learn(thread, raw) // whoever looks at the stop wants them all
 			}
-			found(raw, err)
+			s.foundPC(raw, err)
 		})
 		return
 	}
-	r := readAhead{s: s, thread: thread, seen: seen, found: found}
+	r := readAhead{s: s, thread: thread, seen: seen, found: s.foundPC}
 	r.begin()
+}
+
+// foundPC tells the loop the pc that is among a CPU's registers.
+func (s *Session) foundPC(raw []byte, err error) {
+	pc, err := pcIn(raw, err)
+	// Not here: if the request could not be queued this is the loop.
+	s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
 }
 
 // gdbWaits reports whether some gdb is to hear of the next stop. It is for the

@@ -49,6 +49,19 @@ func TestTrapsAreArmedAgainAfterAReboot(t *testing.T) {
 	}
 }
 
+func TestAGuestThatIsResetAtACrashOfItsSecondCPUBootsAgain(t *testing.T) {
+	m := boot(t, "6.1", nil)
+	run(t, m.options(t), func(ctx context.Context, s *session.Session) {
+		g := m.login(ctx, t, s)
+		during(ctx, t, g, "taskset 2 sh -c 'echo panic > /proc/crashme'", func() {
+			if stop, err := s.Wait(ctx); err != nil || stop.Crash == nil || stop.Crash.Report.CPU != 1 {
+				t.Fatalf("the second CPU is to panic, got %+v, %v", stop.Crash, err)
+			}
+		})
+		m.reset(ctx, t, s)
+	})
+}
+
 func TestTrapsOfAGuestAtItsFirstInstructionAreArmedBeforeInitRuns(t *testing.T) {
 	m := boot(t, "6.1", nil)
 	o := m.options(t)

@@ -86,8 +86,7 @@ type Effect interface{ effect() }
 // ResumeStub sends a resume packet.
 type ResumeStub struct{ Packet []byte }
 
-// StepStub steps one CPU off its breakpoint while all others stand. If the
-// CPU's pc has been moved since, the step is harmless.
+// StepStub steps one CPU off its breakpoint while all others stand.
 type StepStub struct {
 	Thread rsp.ThreadID
 	PC     addr.Addr
@@ -96,8 +95,11 @@ type StepStub struct {
 // InterruptStub sends the interrupt byte.
 type InterruptStub struct{}
 
-// ReadPC asks for the pc of a thread; answered by PC.
+// ReadPC asks for the pc of a thread that has stopped; answered by PC.
 type ReadPC struct{ Thread rsp.ThreadID }
+
+// CheckPC asks for the pc of a CPU that stood at a breakpoint; answered by PC.
+type CheckPC struct{ Thread rsp.ThreadID }
 
 // Hit is a CPU at a breakpoint of ktrap's own.
 type Hit struct {
@@ -141,6 +143,7 @@ func (ResumeStub) effect()    {}
 func (StepStub) effect()      {}
 func (InterruptStub) effect() {}
 func (ReadPC) effect()        {}
+func (CheckPC) effect()       {}
 func (Inspect) effect()       {}
 func (RunJob) effect()        {}
 func (Announce) effect()      {}

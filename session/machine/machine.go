@@ -5,7 +5,7 @@
 //
 // A life in a few lines:
 //
-//	Stopped --Resume--> (SteppingOver)* --> Running
+//	Stopped --Resume--> (Checking --pc--> SteppingOver)* --> Running
 //	Running --stop reply--> Locating --pc--> trap?  Inspecting : Stopped + Announce
 //	Inspecting --verdict--> resume what was asked for, or Stopped + Announce,
 //	                        or Stopped + Consult until GoOn
@@ -28,6 +28,7 @@ type State uint8
 const (
 	Stopped      State = iota // the guest stands; clients may look and touch
 	Running                   // resumed; the next word is the stub's
+	Checking                  // the pc of a CPU that is to step off a breakpoint is being read
 	SteppingOver              // one CPU steps off a breakpoint before the real resume
 	Locating                  // a stop came; its pc is being read
 	Inspecting                // a trap was hit; the worker looks, clients wait
@@ -50,7 +51,8 @@ type Machine struct {
 	held     bool                       // a client's interrupt waits for the guest to stand
 	quiet    bool                       // the interrupt under way is ours, for a job
 	asked    bool                       // an interrupt was sent and no stop has come since
-	stepping rsp.ThreadID               // the CPU in SteppingOver
+	stepping rsp.ThreadID               // the CPU in Checking and SteppingOver
+	told     bool                       // somebody has heard of this stop, and may have moved a CPU since
 	jobs     []Job                      // waiting for the guest to stand
 }
 
@@ -136,7 +138,7 @@ func (m *Machine) onInterrupt() []Effect {
 	case Running, SteppingOver:
 		m.held = true
 		return m.interrupt()
-	case Locating, Inspecting:
+	case Locating, Inspecting, Checking:
 		m.held = true
 	case Working:
 		m.held = m.resume != nil || m.kept != nil
@@ -158,7 +160,7 @@ func (m *Machine) interrupt() []Effect {
 
 func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	m.asked = false
-	busy := m.state == Locating || m.state == Inspecting || m.state == Working
+	busy := m.state == Locating || m.state == Inspecting || m.state == Working || m.state == Checking
 	switch {
 	case s.Kind != rsp.Stopped: // QEMU ends; whoever is at work hears of it with the connection
 		m.resume, m.kept, m.held, m.quiet = nil, nil, false, false
@@ -202,6 +204,9 @@ func (m *Machine) onRefused(ev StubRefused) []Effect {
 }
 
 func (m *Machine) onPC(ev PC) []Effect {
+	if m.state == Checking {
+		return m.stepOver(ev)
+	}
 	if m.state != Locating {
 		return nil
 	}
@@ -243,7 +248,7 @@ func (m *Machine) onVerdict(v Verdict) []Effect {
 		return m.announce(v.Report)
 	}
 	if v.Consult && m.resume != nil {
-		m.resume, m.kept = nil, m.resume
+		m.resume, m.kept, m.told = nil, m.resume, true
 		return append([]Effect{Consult{Stop: Stop{Reply: m.stop, PC: m.at}}}, m.pump()...)
 	}
 	return m.pump()
@@ -276,7 +281,7 @@ func (m *Machine) clientPoint(pc addr.Addr) bool {
 
 // announce makes the stop visible: nothing is to be resumed any more.
 func (m *Machine) announce(report any) []Effect {
-	m.state, m.resume, m.kept, m.held, m.quiet = Stopped, nil, nil, false, false
+	m.state, m.resume, m.kept, m.held, m.quiet, m.told = Stopped, nil, nil, false, false, true
 	out := []Effect{Announce{Stop: Stop{Reply: m.stop, PC: m.at, Report: report}}}
 	return append(out, m.pump()...)
 }
@@ -332,12 +337,34 @@ func (m *Machine) goOn() []Effect {
 			delete(m.handled, t)
 			continue
 		}
-		m.state, m.stepping = SteppingOver, t
+		m.stepping = t
+		if m.told {
+			m.state = Checking
+			return []Effect{CheckPC{Thread: t}}
+		}
+		m.state = SteppingOver
 		return []Effect{StepStub{Thread: t, PC: pc}}
 	}
-	m.state = Running
+	m.state, m.told = Running, false
 	out := []Effect{ResumeStub{Packet: m.resume.Packet}}
 	return append(out, m.pump()...)
+}
+
+// stepOver steps the CPU off the breakpoint that it still stands at. One that is
+// elsewhere by now must not be stepped: after a reset only the first CPU runs, and
+// the step of another would not end before that one woke it, which it then cannot.
+func (m *Machine) stepOver(at PC) []Effect {
+	pc, handled := m.handled[m.stepping]
+	moved := at.Err == nil && at.PC != pc
+	if moved {
+		delete(m.handled, m.stepping)
+	}
+	if moved || !handled || m.held || m.resume == nil {
+		m.state = Stopped
+		return m.pump()
+	}
+	m.state = SteppingOver
+	return []Effect{StepStub{Thread: m.stepping, PC: pc}}
 }
 
 func compareThreads(a, b rsp.ThreadID) int {

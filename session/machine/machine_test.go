@@ -59,6 +59,8 @@ func name(e Effect) string {
 			return fmt.Sprintf("announce %v", e.Stop.Report)
 		}
 		return fmt.Sprintf("announce T%02d", e.Stop.Reply.Signal)
+	case CheckPC:
+		return "check " + e.Thread.String()
 	case Refuse:
 		return fmt.Sprintf("refuse %d", e.ID)
 	}
@@ -114,13 +116,15 @@ func TestClientsThatAreConsultedLookWhileItRunsForAllOthers(t *testing.T) {
 		{Resume{ID: 2, Packet: []byte("vCont;c")}, []string{"refuse 2"}},
 		{Job{ID: 3}, []string{"job 3 ran=false"}}, // what they look with
 		{GoOn{}, nil},
-		{JobDone{}, []string{"step p1.1"}},
+		{JobDone{}, []string{"check p1.1"}},
+		{PC{PC: trap}, []string{"step p1.1"}},
 		{trapStop(cpu0), []string{"resume vCont;c"}},
 		{GoOn{}, nil},
 		{trapStop(cpu0), []string{"pc p1.1"}},
 		{PC{PC: trap}, []string{"inspect p1.1"}},
 		{Verdict{Consult: true}, []string{"machine.Consult"}},
-		{GoOn{Instead: &Resume{Packet: []byte("vCont;s:p1.2")}}, []string{"step p1.1"}},
+		{GoOn{Instead: &Resume{Packet: []byte("vCont;s:p1.2")}}, []string{"check p1.1"}},
+		{PC{PC: trap}, []string{"step p1.1"}},
 		{trapStop(cpu0), []string{"resume vCont;s:p1.2"}},
 	})
 }
@@ -134,7 +138,8 @@ func TestAnInterruptEndsAConsultation(t *testing.T) {
 		{Verdict{Consult: true}, []string{"machine.Consult"}},
 		{Interrupt{}, []string{"announce T02"}},
 		{GoOn{}, nil},
-		{cont, []string{"step p1.1"}},
+		{cont, []string{"check p1.1"}},
+		{PC{PC: trap}, []string{"step p1.1"}},
 	})
 	if !m.Runs() || m.Consults() {
 		t.Errorf("runs %v, consults %v", m.Runs(), m.Consults())
@@ -239,8 +244,33 @@ func TestAClientsOwnBreakpointIsAnnouncedAtOnceAndSteppedOverLater(t *testing.T)
 		{cont, []string{"resume vCont;c"}},
 		{trapStop(cpu0), []string{"pc p1.1"}},
 		{PC{PC: mine}, []string{"announce T05"}},
-		{cont, []string{"step p1.1"}},
+		{cont, []string{"check p1.1"}},
+		{PC{PC: mine}, []string{"step p1.1"}},
 		{trapStop(cpu0), []string{"resume vCont;c"}},
+	})
+}
+
+func TestACPUThatHasLeftItsBreakpointByAResetIsNotStepped(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: trap}, []string{"inspect p1.2"}},
+		{Verdict{Show: true, Report: "crash"}, []string{"announce crash"}},
+		{cont, []string{"check p1.2"}},
+		{PC{PC: 0xfff0}, []string{"resume vCont;c"}},
+	})
+}
+
+func TestAnInterruptDuringTheCheckStopsBeforeTheResume(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: mine}, []string{"announce T05"}},
+		{cont, []string{"check p1.2"}},
+		{Interrupt{}, nil},
+		{PC{PC: mine}, []string{"announce T02"}},
+		{cont, []string{"check p1.2"}},
+		{PC{Err: errors.New("no reply")}, []string{"step p1.2"}},
 	})
 }
 

@@ -49,6 +49,9 @@ const (
 	steps1 guestState = "steps off" // one CPU off its breakpoint
 )
 
+// resetVector is where a CPU stands after a reset.
+const resetVector addr.Addr = 0xfff0
+
 var modelPCs = []addr.Addr{trap, mine, 0xffffffff81000030, 0xffffffff81999999}
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -111,6 +114,9 @@ func (w *world) run(e Effect) {
 	case ReadPC:
 		w.mustStandIdle(e)
 		w.owed = "pc"
+	case CheckPC:
+		w.mustStandIdle(e)
+		w.owed = "check"
 	case Inspect:
 		w.mustStandIdle(e)
 		w.owed = "verdict"
@@ -283,6 +289,14 @@ func (w *world) answer() {
 		w.step(ev)
 		if w.hit && ev.Err == nil && w.m.ours(ev.PC) && w.owed != "verdict" {
 			w.fatalf("a trap was hit at %v and nobody looks", ev.PC)
+		}
+	case "check":
+		at, moved := w.m.handled[w.m.stepping], w.rand.IntN(3) == 0
+		if moved {
+			at = resetVector
+		}
+		if w.step(PC{PC: at}); moved && w.guest == steps1 && w.m.handled[w.stepped] == 0 {
+			w.fatalf("a CPU is stepped that has been reset")
 		}
 	case "verdict":
 		w.step(Verdict{Show: w.rand.IntN(3) == 0, Consult: w.rand.IntN(3) == 0})

@@ -10,16 +10,17 @@ func _() {
 	var x [1]struct{}
 	_ = x[Stopped-0]
 	_ = x[Running-1]
-	_ = x[SteppingOver-2]
-	_ = x[Locating-3]
-	_ = x[Inspecting-4]
-	_ = x[Working-5]
-	_ = x[Lost-6]
+	_ = x[Checking-2]
+	_ = x[SteppingOver-3]
+	_ = x[Locating-4]
+	_ = x[Inspecting-5]
+	_ = x[Working-6]
+	_ = x[Lost-7]
 }
 
-const _State_name = "StoppedRunningSteppingOverLocatingInspectingWorkingLost"
+const _State_name = "StoppedRunningCheckingSteppingOverLocatingInspectingWorkingLost"
 
-var _State_index = [...]uint8{0, 7, 14, 26, 34, 44, 51, 55}
+var _State_index = [...]uint8{0, 7, 14, 22, 34, 42, 52, 59, 63}
 
 func (i State) String() string {
 	idx := int(i) - 0

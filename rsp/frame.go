@@ -51,8 +51,7 @@ func appendFrame(dst []byte, lead byte, body []byte, runs bool) []byte {
 			body = body[1+repeats:]
 		}
 	}
-	sum := checksum(dst[start:])
-	return append(dst, '#', hexDigits[sum>>4], hexDigits[sum&15])
+	return appendSum(dst, checksum(dst[start:]))
 }
 
 // beforeRun returns how many bytes come before the first one that is worth a run

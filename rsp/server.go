@@ -192,24 +192,24 @@ func (s *Server) resend() error {
 
 // Send sends a packet.
 // Errors: ErrBacklog when gdb does not read, and is dropped; ErrClosed.
-func (s *Server) Send(body []byte) error { return s.send(body, AppendPacket(nil, body)) }
-
-// SendRuns is Send with repeated bytes as run lengths, which every debugger
-// takes: memory is half zeros, and gdb looks at each byte that comes.
-func (s *Server) SendRuns(body []byte) error { return s.send(body, AppendPacketRuns(nil, body)) }
-
-func (s *Server) send(body, frame []byte) error {
+func (s *Server) Send(body []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Log.Debug("send", "body", wireText(body))
 	s.o.Record.record(FromStub, Packet, body)
+	frame := AppendPacket(nil, body)
 	if !s.noAck {
-		if len(s.unacked) == maxUnacked {
-			s.unacked = s.unacked[1:]
-		}
-		s.unacked = append(s.unacked, frame)
+		s.keep(frame)
 	}
 	return s.write(frame)
+}
+
+// keep has a frame at hand until gdb acknowledges it. Called with mu held.
+func (s *Server) keep(frame []byte) {
+	if len(s.unacked) == maxUnacked {
+		s.unacked = s.unacked[1:]
+	}
+	s.unacked = append(s.unacked, frame)
 }
 
 // SendError answers with an error: an *Error goes on as it came, ErrUnsupported
@@ -248,7 +248,11 @@ func (s *Server) SendNotification(body []byte) error {
 // write queues bytes. A client that does not take them is dropped, so that it
 // cannot fill memory.
 func (s *Server) write(b []byte) error {
-	err := s.out.put(func(dst []byte) []byte { return append(dst, b...) })
+	return s.put(func(dst []byte) []byte { return append(dst, b...) })
+}
+
+func (s *Server) put(f func(dst []byte) []byte) error {
+	err := s.out.put(f)
 	if errors.Is(err, ErrBacklog) {
 		s.rw.Close()
 	}

@@ -2,11 +2,13 @@ package rsp_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -297,6 +299,29 @@ func TestAClientSessionIsRecordedAndReplayed(t *testing.T) {
 }
 
 func TestMemoryGoesOutInRunsAndIsSentAgainAsSuch(t *testing.T) {
-	gdb, _ := serve(t, nil, func(s *rsp.Server, m rsp.Message) { s.SendRuns([]byte(strings.Repeat("0", 98))) })
-	talk(t, gdb, [2]string{"$m0,31#2d", "+$0*~#d8"}, [2]string{"-", "$0*~#d8"}, [2]string{"+", ""})
+	gdb, _ := serve(t, nil, func(s *rsp.Server, m rsp.Message) { s.SendMemory(make([]byte, 49)) })
+	talk(t, gdb, [2]string{"$m0,31#2d", "+$00*}#07"}, [2]string{"-", "$00*}#07"}, [2]string{"+", ""})
+}
+
+func TestMemoryThatGoesOutInPiecesIsOnePacket(t *testing.T) {
+	memory := make([]byte, 1<<17)
+	for i := range memory {
+		memory[i] = byte(i * i >> 7)
+	}
+	gdb, _ := serve(t, nil, func(s *rsp.Server, m rsp.Message) {
+		n, _ := strconv.Atoi(string(m.Body))
+		s.SendMemory(memory[:n])
+	})
+	talk(t, gdb, [2]string{"$QStartNoAckMode#b0", "+$OK#9a"}, [2]string{"+", ""})
+	in := rsp.NewReader(gdb, len(memory)*2)
+	in.SetNoAck(true)
+	for _, n := range []int{0, 1, 8<<10 - 1, 8 << 10, 8<<10 + 1, len(memory)} {
+		if _, err := gdb.Write(rsp.AppendPacket(nil, fmt.Append(nil, n))); err != nil {
+			t.Fatal(err)
+		}
+		m, err := in.Next()
+		if err != nil || m.Kind != rsp.Packet || string(m.Body) != hex.EncodeToString(memory[:n]) {
+			t.Errorf("%d bytes of memory come as %d digits, %v", n, len(m.Body), err)
+		}
+	}
 }

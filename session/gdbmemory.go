@@ -65,7 +65,7 @@ func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
 		g.reply(readError(err))
 		return
 	}
-	g.replied(g.server.SendRuns(hex.AppendEncode(nil, buf)))
+	g.replied(g.server.SendMemory(buf))
 }
 
 // memoryError is what gdb gets: a fault is EFAULT, whoever found it.

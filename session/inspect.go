@@ -49,11 +49,11 @@ func (s *Session) inspect(ctx context.Context, hit machine.Hit) (v machine.Verdi
 }
 
 // removeStray takes out a breakpoint that a killed debugger left in QEMU. If
-// there is none, the stop is somebody else's and is shown.
+// there is none, the stop is told of too late and nobody's, or somebody else's and shown.
 func (s *Session) removeStray(ctx context.Context, hit machine.Hit) machine.Verdict {
 	p := code(hit.PC)
 	if err := s.client.Remove(ctx, 0, uint64(p.Addr), p.Size); err != nil {
-		return machine.Verdict{Show: true}
+		return machine.Verdict{Show: !hit.Late}
 	}
 	s.emit(Event{Kind: Note, Text: fmt.Sprintf("removed a breakpoint at %v that an earlier debugger left behind", hit.PC)})
 	return machine.Verdict{}

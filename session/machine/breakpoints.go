@@ -44,6 +44,27 @@ type Point struct {
 // The zero value is empty and ready.
 type Points struct {
 	owners map[Point]map[Owner]int
+	gone   map[addr.Addr]struct{} // where code breakpoints were; bounded by maxGone
+}
+
+// maxGone bounds the places that are remembered. Hits are late by one stop or two.
+const maxGone = 1 << 12
+
+// leave remembers where a breakpoint was.
+func (t *Points) leave(p Point) {
+	if p.Kind > Hardware {
+		return
+	}
+	if t.gone == nil || len(t.gone) == maxGone {
+		t.gone = make(map[addr.Addr]struct{})
+	}
+	t.gone[p.Addr] = struct{}{}
+}
+
+// Gone reports whether a code breakpoint was at a, and is no more.
+func (t *Points) Gone(a addr.Addr) bool {
+	_, was := t.gone[a]
+	return was && !t.Code(a)
 }
 
 // Add notes that owner wants p and reports whether the stub must be told.
@@ -72,6 +93,7 @@ func (t *Points) Drop(p Point, owner Owner) (known, last bool) {
 	}
 	if len(o) == 0 {
 		delete(t.owners, p)
+		t.leave(p)
 		return true, true
 	}
 	return true, false
@@ -88,6 +110,7 @@ func (t *Points) DropOwner(owner Owner) []Point {
 		delete(o, owner)
 		if len(o) == 0 {
 			delete(t.owners, p)
+			t.leave(p)
 			gone = append(gone, p)
 		}
 	}

@@ -106,6 +106,7 @@ type Hit struct {
 	Thread rsp.ThreadID
 	PC     addr.Addr
 	Stray  bool // in nobody's list: left behind by a debugger that was killed
+	Late   bool // a stray stop that has a cause by now gone: a breakpoint, or a step that another CPU's stop overtook
 }
 
 // Inspect starts the trap worker; answered by Verdict.

@@ -46,6 +46,7 @@ type Machine struct {
 	resume   *Resume                    // what the guest was told to do; nil when told to stand
 	kept     *Resume                    // likewise, while clients are consulted; resume is nil then
 	handled  map[rsp.ThreadID]addr.Addr // CPUs whose hit at this pc has been dealt with
+	unended  map[rsp.ThreadID]bool      // CPUs whose step another CPU's stop has overtaken
 	stop     rsp.StopReply              // the stop being located or inspected
 	at       addr.Addr                  // its pc
 	held     bool                       // a client's interrupt waits for the guest to stand
@@ -58,7 +59,7 @@ type Machine struct {
 
 // New returns a machine whose guest stands, as it does after the handshake.
 func New() *Machine {
-	return &Machine{handled: make(map[rsp.ThreadID]addr.Addr)}
+	return &Machine{handled: make(map[rsp.ThreadID]addr.Addr), unended: make(map[rsp.ThreadID]bool)}
 }
 
 // Stands tells the stop at which the guest was found, before any event.
@@ -211,13 +212,15 @@ func (m *Machine) onPC(ev PC) []Effect {
 		return nil
 	}
 	m.at = ev.PC
+	late := m.unended[m.stop.Thread]
+	m.noteSteps()
 	if m.stop.Signal == sigTrap && m.Points.Code(ev.PC) {
 		m.handled[m.stop.Thread] = ev.PC
 	}
 	inspect := ev.Err == nil && m.stop.Signal == sigTrap && (m.ours(ev.PC) || m.stray(ev.PC))
 	if inspect {
 		m.state = Inspecting
-		return []Effect{Inspect{Hit: Hit{Thread: m.stop.Thread, PC: ev.PC, Stray: !m.ours(ev.PC)}}}
+		return []Effect{Inspect{Hit: Hit{Thread: m.stop.Thread, PC: ev.PC, Stray: !m.ours(ev.PC), Late: late || m.Points.Gone(ev.PC)}}}
 	}
 	if m.quiet && !m.held && m.stop.Signal == sigInt {
 		m.quiet = false
@@ -237,6 +240,17 @@ func (m *Machine) ours(pc addr.Addr) bool {
 // was killed leaves such breakpoints behind in QEMU.
 func (m *Machine) stray(pc addr.Addr) bool {
 	return m.resume != nil && !m.resume.Steps && m.stop.Reason == rsp.NoReason && !m.Points.Code(pc)
+}
+
+// noteSteps remembers which CPUs were to step when another one stopped the guest:
+// QEMU may tell of the end of their steps as soon as the guest runs again.
+func (m *Machine) noteSteps() {
+	delete(m.unended, m.stop.Thread)
+	for _, t := range m.Stepped() {
+		if t != m.stop.Thread {
+			m.unended[t] = true
+		}
+	}
 }
 
 func (m *Machine) onVerdict(v Verdict) []Effect {

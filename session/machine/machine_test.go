@@ -43,6 +43,9 @@ func name(e Effect) string {
 	case ReadPC:
 		return fmt.Sprintf("pc %v", e.Thread)
 	case Inspect:
+		if e.Hit.Late {
+			return fmt.Sprintf("inspect late %v", e.Hit.Thread)
+		}
 		if e.Hit.Stray {
 			return fmt.Sprintf("inspect stray %v", e.Hit.Thread)
 		}
@@ -247,6 +250,39 @@ func TestAClientsOwnBreakpointIsAnnouncedAtOnceAndSteppedOverLater(t *testing.T)
 		{cont, []string{"check p1.1"}},
 		{PC{PC: mine}, []string{"step p1.1"}},
 		{trapStop(cpu0), []string{"resume vCont;c"}},
+	})
+}
+
+func TestAHitThatIsToldOfWhenItsBreakpointIsGoneIsLate(t *testing.T) {
+	m := withPoints()
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: mine}, []string{"announce T05"}},
+	})
+	m.Points.DropOwner("gdb1")
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: mine}, []string{"inspect late p1.2"}},
+		{Verdict{}, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: 0x1234}, []string{"inspect stray p1.2"}},
+	})
+}
+
+func TestAStepThatAnotherCPUsStopOvertakesEndsLate(t *testing.T) {
+	stepOne := Resume{ID: 1, Packet: []byte("vCont;s:p1.2;c"), Steps: true, Only: []rsp.ThreadID{cpu1}}
+	run(t, withPoints(), []step{
+		{stepOne, []string{"resume vCont;s:p1.2;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: 0x1234}, []string{"announce T05"}},
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: 0x5678}, []string{"inspect late p1.2"}},
+		{Verdict{}, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: 0x5678}, []string{"inspect stray p1.2"}},
 	})
 }
 

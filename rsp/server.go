@@ -106,6 +106,7 @@ func (s *Server) take(m Message) (bool, error) {
 	case Nack:
 		return false, s.resend()
 	case Interrupt:
+		s.o.Log.Debug("receive interrupt")
 		return true, nil
 	case Packet:
 		s.o.Log.Debug("receive", "body", wireText(m.Body))

@@ -27,8 +27,7 @@ type gdbClient struct {
 	// Owned by the loop.
 	waits   bool   // gdb has resumed the guest and waits for a stop reply
 	gaveUp  bool   // it was dropped
-	wants   bool   // it has interrupted, and was not told of a stop since
-	early   bool   // gdb's last message was an interrupt, before it resumed anything
+	wants   bool   // it has interrupted, and no stop that it was told of since was due to that
 	extends bool   // it said `target extended-remote`: a detach does not end the talk
 	thread  int    // gdb's Hg: what its g and m mean
 	steps   int    // gdb's Hc: what a bare s steps
@@ -115,7 +114,6 @@ func (g *gdbClient) take(ctx context.Context, m rsp.Message) bool {
 // moment is what a packet is about, as the loop has it when the packet comes.
 type moment struct {
 	runs   bool // the guest does, resumed by another client
-	early  bool // an interrupt came just before the packet
 	thread int
 	sees   int // the thread whose memory is meant
 	steps  int
@@ -128,25 +126,25 @@ type moment struct {
 // moment is for the loop's goroutine.
 func (g *gdbClient) moment() moment {
 	now := moment{
-		runs: g.s.machine.Runs() && !g.looks, early: g.early, thread: g.thread, sees: g.thread, steps: g.steps, at: g.at,
+		runs: g.s.machine.Runs() && !g.looks, thread: g.thread, sees: g.thread, steps: g.steps, at: g.at,
 		stale: g.saw != g.s.stopCount, byCPU: g.byCPU, lldb: g.lldb,
 	}
 	if g.lldb { // it keeps what it has read, whichever thread is selected then
 		now.sees = g.at.id
 	}
-	g.early = false
 	return now
 }
 
-// interrupt is gdb's Ctrl-C. gdb sends the byte before its resume if the key
-// was hit in between; that it does so is known when the next packet resumes.
+// interrupt is gdb's Ctrl-C. gdb sends the byte while the guest stands if the key was
+// hit while gdb looked at a stop that it then passes over in silence, or just before
+// it resumed: that it goes on is known when it does. To LLDB any stop will do.
 func (g *gdbClient) interrupt() {
 	if g.waits || g.s.machine.Runs() && !g.looks {
 		g.wants = g.waits
 		g.s.step(machine.Interrupt{})
 		return
 	}
-	g.early = true
+	g.wants = !g.lldb
 }
 
 // gone takes the breakpoints of a gdb that left out of the guest, whose state

@@ -236,6 +236,52 @@ func TestAnInterruptIsNotForgottenWhenAnotherClientResumesBeforeItsStopIsTold(t 
 	})
 }
 
+func TestAnInterruptThatMeetsAnotherStopIsNotForgottenWhenGDBPassesOverThat(t *testing.T) {
+	m, _ := twoCPUs("")
+	withStub(t, m, func(ctx context.Context, s *Session) {
+		near, far := net.Pipe()
+		defer far.Close()
+		g := s.newGDB(near, 9)
+		defer g.server.Close()
+		if err := far.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		r := rsp.NewReader(far, 0)
+		told := func(want string) {
+			t.Helper()
+			if got, err := r.Next(); err != nil || !strings.HasPrefix(string(got.Body), want) {
+				t.Errorf("told %q, not %s: %v", got.Body, want, err)
+			}
+		}
+		resume := func() {
+			var now moment
+			if err := s.call(func() { g.saw, now = s.stopCount, g.moment() }); err != nil {
+				t.Error(err)
+			}
+			g.resume(ctx, "vCont;c", &now)
+		}
+		join := func() { // and interrupt the guest, which has just hit a breakpoint
+			s.gdbs[g] = struct{}{}
+			g.waits = true
+			g.interrupt()
+		}
+		if err := s.call(join); err != nil {
+			t.Fatal(err)
+		}
+		go g.deliver(nil, false)
+		told("T05")
+		go resume()
+		told("T02")
+		if err := s.call(func() {
+			if g.wants {
+				t.Error("it would be told of the interrupt again")
+			}
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAHungJobDoesNotKeepTheGuest(t *testing.T) {
 	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
 	free := make(chan struct{})

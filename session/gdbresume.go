@@ -105,8 +105,8 @@ func (g *gdbClient) resume(ctx context.Context, p string, now *moment) {
 			g.s.resumer = g
 			g.s.step(r)
 		}
-		if now.early && why == "" && g.waits {
-			g.s.step(machine.Interrupt{})
+		if g.wants && why == "" && g.waits {
+			g.interrupt()
 		}
 	})
 }

@@ -87,7 +87,8 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 			g.print(stop.Crash.Summary())
 		}
 		g.stands(at)
-		g.waits, g.wants = false, false
+		g.waits = false
+		g.wants = g.wants && reply.Signal != sigInt && !g.lldb
 		g.send(reply.Append(nil))
 	})
 }
@@ -104,6 +105,7 @@ func (v *Stopped) stopReply(ctx context.Context, g *gdbClient) ([]byte, error) {
 	reply.Signal, reply.Reason = max(reply.Signal, sigTrap), rsp.NoReason
 	return reply.Append(nil), v.call(func() {
 		g.stands(at)
+		g.wants = false
 		g.listed-- // it reads the list once when it begins, and once at its first prompt
 	})
 }

@@ -20,7 +20,7 @@ func TestGDBFollowsTasksThatAreHardToFollow(t *testing.T) {
 			o := m.options(t)
 			o.Listen = "127.0.0.1:0"
 			run(t, o, func(ctx context.Context, s *session.Session) {
-				g := m.login(ctx, t, s)
+				g := m.loginFarOff(ctx, t, s)
 				if said := inGuest(ctx, t, g, "roam"); !strings.HasPrefix(said, "roam: ") {
 					t.Fatalf("the guest says %q", said)
 				}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"ktrap/session"
+	"ktrap/session/guest"
 	"ktrap/session/vm"
 	"ktrap/symbols/addr"
 )
@@ -104,12 +105,7 @@ func TestEveryFeatureWithEveryDebugger(t *testing.T) {
 			if i > 0 && debuggers[i-1].marks[rebootRow] != "pass" { // it has let the guest panic
 				m.reset(ctx, t, s)
 			}
-			g := m.login(ctx, t, s)
-			for slide(ctx, t, s) < ambiguous {
-				g.Close()
-				m.reset(ctx, t, s)
-				g = m.login(ctx, t, s)
-			}
+			g := m.loginFarOff(ctx, t, s)
 			in := startShell(ctx, t, g)
 			began := time.Now()
 			if d.lldb {
@@ -132,6 +128,20 @@ func TestEveryFeatureWithEveryDebugger(t *testing.T) {
 // variable moved by it, which ends that far from the end of RAM: then what debuggers
 // compute for it is that memory's address, too, and ktrap lets them have that.
 const ambiguous = 0x1400000
+
+// loginFarOff logs in to a guest whose kernel is moved farther than that, which is
+// booted until it is.
+func (m *machine) loginFarOff(ctx context.Context, t *testing.T, s *session.Session) *guest.Guest {
+	t.Helper()
+	for {
+		g := m.login(ctx, t, s)
+		if slide(ctx, t, s) >= ambiguous {
+			return g
+		}
+		g.Close()
+		m.reset(ctx, t, s)
+	}
+}
 
 // slide is how far KASLR has moved the kernel.
 func slide(ctx context.Context, t *testing.T, s *session.Session) addr.Slide {

@@ -85,7 +85,9 @@ func (s *Session) run(e machine.Effect) {
 	switch e := e.(type) {
 	case machine.ResumeStub:
 		s.resumed.Store(true)
-		s.stepped = s.machine.Stepped()
+		if s.stepped = s.machine.Stepped(); !e.Again {
+			s.before = s.learnt(s.stepped)
+		}
 		s.resumeStub(e.Packet)
 	case machine.StepStub:
 		s.resumeStub(fmt.Appendf(nil, "vCont;s:%v", e.Thread))

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"sync/atomic"
@@ -28,11 +29,12 @@ type foreseen struct {
 func (s *Session) readStop(thread rsp.ThreadID) {
 	seen, w := s.foresight.Load(), s.world.Load()
 	if seen == nil || w == nil || w.Kernel != seen.kernel || !s.gdbWaits() || slices.Contains(s.stepped, thread) { // of a step it is known who runs
+		before := s.before[thread]
 		s.client.GoRegisters(thread, func(raw []byte, err error) {
 			if err == nil {
 				s.Target.Learn(thread, raw) // whoever looks at the stop wants them all
 			}
-			s.foundPC(raw, err)
+			s.tellPC(raw, err, before != nil && bytes.Equal(raw, before))
 		})
 		return
 	}
@@ -40,11 +42,23 @@ func (s *Session) readStop(thread rsp.ThreadID) {
 	r.begin()
 }
 
+// learnt gives what is known of the registers of CPUs that are about to be stepped. It
+// is for the loop's goroutine.
+func (s *Session) learnt(cpus []rsp.ThreadID) map[rsp.ThreadID][]byte {
+	known := make(map[rsp.ThreadID][]byte, len(cpus))
+	for _, t := range cpus {
+		known[t] = s.Target.Learnt(t)
+	}
+	return known
+}
+
 // foundPC tells the loop the pc that is among a CPU's registers.
-func (s *Session) foundPC(raw []byte, err error) {
+func (s *Session) foundPC(raw []byte, err error) { s.tellPC(raw, err, false) }
+
+func (s *Session) tellPC(raw []byte, err error, unmoved bool) {
 	pc, err := pcIn(raw, err)
 	// Not here: if the request could not be queued this is the loop.
-	s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err}) })
+	s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err, Unmoved: unmoved}) })
 }
 
 // gdbWaits reports whether some gdb is to hear of the next stop. It is for the

@@ -10,6 +10,7 @@ import (
 
 	"ktrap/rsp"
 	"ktrap/rsp/rsptest"
+	"ktrap/session/gdbview"
 )
 
 // asker notes what a stub is asked.
@@ -162,4 +163,45 @@ func TestThatABreakpointStaysIsSaid(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAStepThatEndsWithoutAnInstructionIsDoneAgain(t *testing.T) {
+	for _, c := range []struct {
+		moves bool // at its second try
+		tries int
+	}{{true, 2}, {false, 4}} {
+		m, _ := twoCPUs("")
+		var stub asker
+		m.Override = stub.note
+		tries := 0
+		m.Run = func(m *rsptest.Machine, body string) string {
+			if tries++; c.moves && tries == 2 {
+				rsptest.PutReg(m.CPUs[1].Regs, "rip", 0xffffffff81000005)
+			}
+			return "T05thread:p01.02;"
+		}
+		withStub(t, m, func(ctx context.Context, s *Session) {
+			l := joinListening(ctx, t, s)
+			cpu1 := rsp.ThreadID{TID: gdbview.CPU + 1}
+			if _, err := l.ReadRegisters(ctx, cpu1); err != nil {
+				t.Fatal(err)
+			}
+			stub.take()
+			if err := l.Resume(fmt.Appendf(nil, "vCont;s:%v", cpu1)); err != nil {
+				t.Fatal(err)
+			}
+			if r := <-l.stops; r.Signal != 5 || r.Thread.TID != cpu1.TID {
+				t.Errorf("gdb is told %+v", r)
+			}
+			n := 0
+			for _, body := range stub.take() {
+				if strings.HasPrefix(body, "vCont;s:p1.2") {
+					n++
+				}
+			}
+			if n != c.tries || len(l.stops) > 0 {
+				t.Errorf("stepped %d times, want %d, and %d more stops", n, c.tries, len(l.stops))
+			}
+		})
+	}
 }

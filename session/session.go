@@ -71,12 +71,13 @@ type Session struct {
 	work      map[int]func(context.Context) machine.JobDone
 	nextID    int
 	stopped   Stop
-	stopCount uint64                 // how many stops were announced
-	resumer   *gdbClient             // who let the guest run, nil if it was no gdb
-	instead   *machine.Resume        // see consulted
-	stepped   []rsp.ThreadID         // CPUs that went on by one instruction only
-	stops     map[chan Stop]struct{} // who waits for the guest to stand
-	idle      chan struct{}          // closed when the last worker has ended; read when done is closed
+	stopCount uint64                  // how many stops were announced
+	resumer   *gdbClient              // who let the guest run, nil if it was no gdb
+	instead   *machine.Resume         // see consulted
+	stepped   []rsp.ThreadID          // CPUs that went on by one instruction only
+	before    map[rsp.ThreadID][]byte // their registers then, nil where not known
+	stops     map[chan Stop]struct{}  // who waits for the guest to stand
+	idle      chan struct{}           // closed when the last worker has ended; read when done is closed
 	watchers  map[chan Event]struct{}
 	gdbs      map[*gdbClient]struct{}
 	lost      error

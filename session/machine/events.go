@@ -34,10 +34,11 @@ type StubStop struct{ Reply rsp.StopReply }
 // StubRefused says that the stub would not resume: the guest stands where it stood.
 type StubRefused struct{ Err error }
 
-// PC answers the effect ReadPC.
+// PC answers the effects ReadPC and CheckPC.
 type PC struct {
-	PC  addr.Addr
-	Err error
+	PC      addr.Addr
+	Err     error
+	Unmoved bool // no register has changed since the CPU was told to step
 }
 
 // Verdict answers the effect Inspect: show the stop, or go on, at once or when
@@ -84,7 +85,10 @@ func (StubLost) event()    {}
 type Effect interface{ effect() }
 
 // ResumeStub sends a resume packet.
-type ResumeStub struct{ Packet []byte }
+type ResumeStub struct {
+	Packet []byte
+	Again  bool // it was sent before, and is still to be done
+}
 
 // StepStub steps one CPU off its breakpoint while all others stand.
 type StepStub struct {

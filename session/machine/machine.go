@@ -5,7 +5,7 @@
 //
 // A life in a few lines:
 //
-//	Stopped --Resume--> (Checking --pc--> SteppingOver)* --> Running
+//	Stopped --Resume--> (SteppingOver --stop--> Checking --pc-->)* Running
 //	Running --stop reply--> Locating --pc--> trap?  Inspecting : Stopped + Announce
 //	Inspecting --verdict--> resume what was asked for, or Stopped + Announce,
 //	                        or Stopped + Consult until GoOn
@@ -24,7 +24,7 @@ type State uint8
 const (
 	Stopped      State = iota // the guest stands; clients may look and touch
 	Running                   // resumed; the next word is the stub's
-	Checking                  // the pc of a CPU that is to step off a breakpoint is being read
+	Checking                  // is the CPU off its breakpoint? its pc is being read
 	SteppingOver              // one CPU steps off a breakpoint before the real resume
 	Locating                  // a stop came; its pc is being read
 	Inspecting                // a trap was hit; the worker looks, clients wait
@@ -49,6 +49,8 @@ type Machine struct {
 	quiet    bool                       // the interrupt under way is ours, for a job
 	asked    bool                       // an interrupt was sent and no stop has come since
 	stepping rsp.ThreadID               // the CPU in Checking and SteppingOver
+	tries    int                        // how often it was stepped there
+	sent     int                        // how often the resume was given to the stub
 	told     bool                       // somebody has heard of this stop, and may have moved a CPU since
 	jobs     []Job                      // waiting for the guest to stand
 }
@@ -123,7 +125,7 @@ func (m *Machine) onResume(r Resume) []Effect {
 		return []Effect{Refuse{ID: r.ID, Err: rsp.ErrRunning}}
 	}
 	m.resume = &r
-	m.held = false
+	m.held, m.sent = false, 0
 	if m.state != Stopped { // a job is at work: it goes on when the job is done
 		return nil
 	}
@@ -172,9 +174,9 @@ func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	}
 	// A watchpoint that the step has hit is news, a finished step is not.
 	if m.state == SteppingOver && m.stepEnded(s) {
-		delete(m.handled, m.stepping)
 		if !m.held {
-			return m.goOn()
+			m.state = Checking
+			return []Effect{CheckPC{Thread: m.stepping}}
 		}
 		s.Signal = sigInt // the step is ours: what the client sees is its interrupt
 	}
@@ -212,6 +214,10 @@ func (m *Machine) onPC(ev PC) []Effect {
 	m.noteSteps()
 	if m.stop.Signal == sigTrap && m.Points.Code(ev.PC) {
 		m.handled[m.stop.Thread] = ev.PC
+	}
+	if m.unfinished(ev, late) {
+		m.state = Stopped
+		return m.goOn()
 	}
 	inspect := ev.Err == nil && m.stop.Signal == sigTrap && (m.ours(ev.PC) || m.stray(ev.PC))
 	if inspect {
@@ -270,7 +276,7 @@ func (m *Machine) onGoOn(ev GoOn) []Effect {
 	}
 	m.resume, m.kept = m.kept, nil
 	if ev.Instead != nil {
-		m.resume = ev.Instead
+		m.resume, m.sent = ev.Instead, 0
 	}
 	if m.state != Stopped { // a job is at work: it goes on when the job is done
 		return nil

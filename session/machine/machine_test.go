@@ -17,6 +17,7 @@ var (
 	cont = Resume{ID: 1, Packet: []byte("vCont;c")}
 	trap = addr.Addr(0xffffffff81000010)
 	mine = addr.Addr(0xffffffff81000020)
+	off  = trap + 4
 )
 
 func trapStop(t rsp.ThreadID) StubStop {
@@ -105,7 +106,8 @@ func TestALoggedTrapIsSteppedOverAndTheOldResumeGoesOn(t *testing.T) {
 		{trapStop(cpu0), []string{"pc p1.1"}},
 		{PC{PC: trap}, []string{"inspect p1.1"}},
 		{Verdict{}, []string{"step p1.1"}},
-		{trapStop(cpu0), []string{"resume vCont;C05"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: off}, []string{"resume vCont;C05"}},
 	})
 }
 
@@ -121,14 +123,16 @@ func TestClientsThatAreConsultedLookWhileItRunsForAllOthers(t *testing.T) {
 		{GoOn{}, nil},
 		{JobDone{}, []string{"check p1.1"}},
 		{PC{PC: trap}, []string{"step p1.1"}},
-		{trapStop(cpu0), []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: off}, []string{"resume vCont;c"}},
 		{GoOn{}, nil},
 		{trapStop(cpu0), []string{"pc p1.1"}},
 		{PC{PC: trap}, []string{"inspect p1.1"}},
 		{Verdict{Consult: true}, []string{"machine.Consult"}},
 		{GoOn{Instead: &Resume{Packet: []byte("vCont;s:p1.2")}}, []string{"check p1.1"}},
 		{PC{PC: trap}, []string{"step p1.1"}},
-		{trapStop(cpu0), []string{"resume vCont;s:p1.2"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: off}, []string{"resume vCont;s:p1.2"}},
 	})
 }
 
@@ -157,7 +161,8 @@ func TestAnotherCPUAtATrapIsNeverSteppedOverUnreported(t *testing.T) {
 		{PC{PC: trap}, []string{"inspect p1.1"}},
 		// CPU 1 reached the trap too, but the stub reported CPU 0 only.
 		{Verdict{}, []string{"step p1.1"}},
-		{trapStop(cpu0), []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: off}, []string{"resume vCont;c"}},
 		// it fires by itself, because nobody stepped it off
 		{trapStop(cpu1), []string{"pc p1.2"}},
 		{PC{PC: trap}, []string{"inspect p1.2"}},
@@ -203,7 +208,8 @@ func TestAJobWaitsForTheTrapThatCameFirst(t *testing.T) {
 		{PC{PC: trap}, []string{"inspect p1.1"}},
 		{Verdict{}, []string{"job 7 ran=true"}},
 		{JobDone{}, []string{"step p1.1"}},
-		{trapStop(cpu0), []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: off}, []string{"resume vCont;c"}},
 	})
 }
 
@@ -249,7 +255,8 @@ func TestAClientsOwnBreakpointIsAnnouncedAtOnceAndSteppedOverLater(t *testing.T)
 		{PC{PC: mine}, []string{"announce T05"}},
 		{cont, []string{"check p1.1"}},
 		{PC{PC: mine}, []string{"step p1.1"}},
-		{trapStop(cpu0), []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: off}, []string{"resume vCont;c"}},
 	})
 }
 
@@ -272,7 +279,6 @@ func TestAHitThatIsToldOfWhenItsBreakpointIsGoneIsLate(t *testing.T) {
 }
 
 func TestAStepThatAnotherCPUsStopOvertakesEndsLate(t *testing.T) {
-	stepOne := Resume{ID: 1, Packet: []byte("vCont;s:p1.2;c"), Steps: true, Only: []rsp.ThreadID{cpu1}}
 	run(t, withPoints(), []step{
 		{stepOne, []string{"resume vCont;s:p1.2;c"}},
 		{trapStop(cpu0), []string{"pc p1.1"}},
@@ -430,7 +436,8 @@ func TestAnInterruptOfAClientAfterAQuietOneIsItsOwn(t *testing.T) {
 		{PC{PC: trap}, []string{"inspect p1.1"}},
 		{Verdict{}, []string{"job 7 ran=true"}},
 		{JobDone{}, []string{"step p1.1"}},
-		{trapStop(cpu0), []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: off}, []string{"resume vCont;c"}},
 		// somebody pauses the guest in a monitor window
 		{intStop(cpu0), []string{"pc p1.1"}},
 		{PC{PC: 0x1234}, []string{"announce T02"}},
@@ -446,10 +453,14 @@ func TestCPUsStepOffTheirBreakpointsInTheOrderOfTheirNumbers(t *testing.T) {
 		}
 		run(t, m, []step{
 			{cont, []string{"step p1.1"}},
-			{trapStop(cpus[3]), []string{"step p1.3"}},
-			{trapStop(cpus[1]), []string{"step p1.7"}},
-			{trapStop(cpus[2]), []string{"step p1.a"}},
-			{trapStop(cpus[0]), []string{"resume vCont;c"}},
+			{trapStop(cpus[3]), []string{"check p1.1"}},
+			{PC{PC: off}, []string{"step p1.3"}},
+			{trapStop(cpus[1]), []string{"check p1.3"}},
+			{PC{PC: off}, []string{"step p1.7"}},
+			{trapStop(cpus[2]), []string{"check p1.7"}},
+			{PC{PC: off}, []string{"step p1.a"}},
+			{trapStop(cpus[0]), []string{"check p1.a"}},
+			{PC{PC: off}, []string{"resume vCont;c"}},
 		})
 	}
 }

@@ -281,13 +281,13 @@ func (w *world) answer() {
 	w.owed = ""
 	switch owed {
 	case "pc":
-		ev := PC{PC: modelPCs[w.rand.IntN(len(modelPCs))]}
+		ev := PC{PC: modelPCs[w.rand.IntN(len(modelPCs))], Unmoved: w.rand.IntN(8) == 0}
 		if w.rand.IntN(20) == 0 {
 			ev = PC{Err: errors.New("no reply")}
 		}
 		w.at = ev.PC
 		w.step(ev)
-		if w.hit && ev.Err == nil && w.m.ours(ev.PC) && w.owed != "verdict" {
+		if w.hit && ev.Err == nil && !ev.Unmoved && w.m.ours(ev.PC) && w.owed != "verdict" {
 			w.fatalf("a trap was hit at %v and nobody looks", ev.PC)
 		}
 	case "check":

@@ -9,6 +9,10 @@ import (
 	"ktrap/symbols/addr"
 )
 
+// mostTries bounds how often a step is tried. A loop of one instruction moves no CPU
+// however often that is stepped.
+const mostTries = 4
+
 // goOn resumes the guest, first stepping each CPU whose hit has been dealt
 // with off its breakpoint. A CPU that stands at a breakpoint and was never
 // reported is left there: it will report itself. The CPUs take their turns by
@@ -20,25 +24,27 @@ func (m *Machine) goOn() []Effect {
 			delete(m.handled, t)
 			continue
 		}
-		m.stepping = t
+		m.stepping, m.tries = t, 0
 		if m.told {
 			m.state = Checking
 			return []Effect{CheckPC{Thread: t}}
 		}
-		m.state = SteppingOver
-		return []Effect{StepStub{Thread: t, PC: pc}}
+		return m.stepNow(t, pc)
 	}
 	m.state, m.told = Running, false
-	out := []Effect{ResumeStub{Packet: m.resume.Packet}}
+	out := []Effect{ResumeStub{Packet: m.resume.Packet, Again: m.sent > 0}}
+	m.sent++
 	return append(out, m.pump()...)
 }
 
 // stepOver steps the CPU off the breakpoint that it still stands at. One that is
 // elsewhere by now must not be stepped: after a reset only the first CPU runs, and
 // the step of another would not end before that one woke it, which it then cannot.
+// Once it was stepped it is elsewhere, but for QEMU (7.2, TCG), which ends the step
+// of a CPU that is kicked at that moment without an instruction.
 func (m *Machine) stepOver(at PC) []Effect {
 	pc, handled := m.handled[m.stepping]
-	moved := at.Err == nil && at.PC != pc
+	moved := at.Err == nil && at.PC != pc || m.tries >= mostTries
 	if moved {
 		delete(m.handled, m.stepping)
 	}
@@ -46,8 +52,26 @@ func (m *Machine) stepOver(at PC) []Effect {
 		m.state = Stopped
 		return m.pump()
 	}
+	return m.stepNow(m.stepping, pc)
+}
+
+func (m *Machine) stepNow(t rsp.ThreadID, pc addr.Addr) []Effect {
 	m.state = SteppingOver
-	return []Effect{StepStub{Thread: m.stepping, PC: pc}}
+	m.tries++
+	return []Effect{StepStub{Thread: t, PC: pc}}
+}
+
+// unfinished reports whether the step that a client has asked for is still to be done
+// when a stop comes: the CPU has not moved, or it is another CPU that tells late of
+// what nobody waits for any more.
+func (m *Machine) unfinished(at PC, late bool) bool {
+	if !m.Steps() || m.held || m.sent >= mostTries || at.Err != nil || m.stop.Signal != sigTrap || m.stop.Reason != rsp.NoReason {
+		return false
+	}
+	if m.resume.stepsThread(m.stop.Thread) {
+		return at.Unmoved
+	}
+	return (late || m.Points.Gone(at.PC)) && !m.Points.Code(at.PC)
 }
 
 func compareThreads(a, b rsp.ThreadID) int {

@@ -148,6 +148,15 @@ func (t *Target) Learn(id rsp.ThreadID, raw []byte) *Regs {
 	return r
 }
 
+// Learnt gives what is known of a CPU's registers in this stop as the stub sent it, nil
+// if nothing is. It is for whoever is about to resume the guest.
+func (t *Target) Learnt(id rsp.ThreadID) []byte {
+	if r := t.now().regs[id]; r != nil {
+		return r.raw
+	}
+	return nil
+}
+
 // WriteRegister changes one register of a CPU.
 func (t *Target) WriteRegister(ctx context.Context, c CPU, name string, v uint64) error {
 	desc, err := t.Description(ctx)

@@ -160,6 +160,7 @@ func (g *gdbClient) gone(ctx context.Context) {
 		if g.waits && s.machine.Steps() { // nobody else waits for that step, which may never end
 			s.step(machine.Interrupt{})
 		}
+		g.waits, g.wants = false, false
 		s.consulted(nil)
 		s.publish(Event{Kind: ClientHas, Text: string(g.owner) + " left"})
 	})

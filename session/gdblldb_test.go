@@ -48,3 +48,23 @@ func TestAtACrashTheThreadOfItsCPUIsWhereItHappenedForLLDB(t *testing.T) {
 		}
 	})
 }
+
+func TestLLDBStandsAtTheCPUThatIsBlamed(t *testing.T) {
+	k := newToy(t)
+	faults(k)
+	k.with(t, func(ctx context.Context, s *Session) {
+		l := joinListening(ctx, t, s)
+		if _, err := l.Do(ctx, rsp.AnyThread, []byte("QThreadSuffixSupported")); !errors.Is(err, rsp.ErrUnsupported) {
+			t.Fatal(err)
+		}
+		l.resume(t)
+		<-l.stops
+		if err := s.call(func() { s.stopped.Crash.Thread.TID = 2 }); err != nil { // as of one that stalls
+			t.Fatal(err)
+		}
+		reply, err := l.Do(ctx, rsp.AnyThread, []byte("?"))
+		if stop, bad := rsp.ParseStopReply(reply); err != nil || bad != nil || stop.Thread.TID != gdbview.CPU+1 {
+			t.Errorf("%q, %v", reply, err)
+		}
+	})
+}

@@ -191,6 +191,11 @@ func (g *gdbClient) tellModules(looks bool) {
 	switch {
 	case err == nil || errors.Is(err, rsp.ErrClosed):
 	case errors.Is(err, rsp.ErrRunning): // another client was quicker: gdb waits with it
+		_ = g.s.call(func() { // after the loop's end gdb is cut off
+			if g.waits && g.wants {
+				g.s.step(machine.Interrupt{})
+			}
+		})
 	case looks:
 		g.s.log.Warn("tell gdb of modules", "client", string(g.owner), "err", err)
 		_ = g.s.call(func() { // the guest must not wait for it

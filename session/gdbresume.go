@@ -85,30 +85,34 @@ func (g *gdbClient) resume(ctx context.Context, p string, now *moment) {
 	if !now.runs && !now.stale {
 		r, still, why = g.translate(ctx, actions, now)
 	}
-	_ = g.s.call(func() { // after the loop's end gdb is cut off
-		g.waits = true
-		if g.saw != g.s.stopCount && !g.s.machine.Runs() { // by now, if not when the packet came
-			why, still = "ktrap: another client let the guest run meanwhile; this is where it stands now\n", nil
-		}
-		switch {
-		case g.moved:
-			g.exits()
-		case why != "":
-			g.print(why)
-			g.tellAgain(still)
-		case g.looks:
-			g.looked(&r)
-		case g.s.machine.Runs():
-		case g.due:
-			g.s.tasks.Go(func() { g.tellModules(false) })
-		default:
-			g.s.resumer = g
-			g.s.step(r)
-		}
-		if g.wants && why == "" && g.waits {
-			g.interrupt()
-		}
-	})
+	_ = g.s.call(func() { g.letRun(&r, still, why) }) // after the loop's end gdb is cut off
+}
+
+// letRun does what a gdb asks with a resume, or tells it why that cannot be. It is for
+// the loop's goroutine.
+func (g *gdbClient) letRun(r *machine.Resume, still *place, why string) {
+	g.waits = true
+	if g.saw != g.s.stopCount && !g.s.machine.Runs() { // by now, if not when the packet came
+		why, still = "ktrap: another client let the guest run meanwhile; this is where it stands now\n", nil
+	}
+	switch {
+	case g.moved:
+		g.exits()
+	case why != "":
+		g.print(why)
+		g.tellAgain(still)
+	case g.looks:
+		g.looked(r)
+	case g.s.machine.Runs():
+	case g.due:
+		g.s.tasks.Go(func() { g.tellModules(false) })
+	default:
+		g.s.resumer = g
+		g.s.step(*r)
+	}
+	if g.wants && why == "" && g.waits {
+		g.interrupt()
+	}
 }
 
 // looked ends a look at the list of modules. It is for the loop's goroutine.
@@ -159,10 +163,8 @@ func (g *gdbClient) translate(ctx context.Context, actions []action, now *moment
 func (g *gdbClient) reverse(p string) {
 	f := g.s.client.Features()
 	if p == "bs" && f.ReverseStep || p == "bc" && f.ReverseContinue {
-		_ = g.s.call(func() { // after the loop's end gdb is cut off
-			g.waits = true
-			g.s.step(machine.Resume{Packet: []byte(p), Steps: true})
-		})
+		r := machine.Resume{Packet: []byte(p), Steps: true}
+		_ = g.s.call(func() { g.letRun(&r, nil, "") }) // after the loop's end gdb is cut off
 		return
 	}
 	g.reply([]byte("E.reverse execution needs QEMU in replay mode (-icount rr=replay)"))

@@ -53,6 +53,10 @@ func (g *gdbClient) deliver(at *place, again bool) {
 		if err == nil || !errors.Is(err, rsp.ErrRunning) {
 			return // an error: the stub or gdb is gone
 		}
+		waits := false
+		if g.s.call(func() { waits = g.waits }) != nil || !waits {
+			return // told already, or gdb has left
+		}
 		_, err = g.s.wait(ctx, func() { // another client was quicker
 			if g.wants {
 				g.s.step(machine.Interrupt{})
@@ -61,7 +65,7 @@ func (g *gdbClient) deliver(at *place, again bool) {
 		if err != nil {
 			return
 		}
-		at = nil
+		at, again = nil, false
 	}
 }
 
@@ -88,7 +92,7 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 		}
 		g.stands(at)
 		g.waits = false
-		g.wants = g.wants && reply.Signal != sigInt && !g.lldb
+		g.wants = g.wants && !again && reply.Signal == sigTrap && !g.lldb // gdb shows all others
 		g.send(reply.Append(nil))
 	})
 }
@@ -141,7 +145,7 @@ func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, 
 		reply.Signal = stop.Crash.signal()
 		if c, ok := v.crashPlace(ctx); ok && (!byCPU || lldb) {
 			if byCPU {
-				c.id = at.id
+				c.id = gdbview.CPU + c.cpu.Index
 			}
 			at = c
 		}

@@ -74,6 +74,9 @@ func (s *Session) call(f func()) error {
 
 // step is for the loop's goroutine only.
 func (s *Session) step(ev machine.Event) {
+	if r, ok := ev.(machine.Resume); ok && !s.machine.Runs() {
+		s.before = s.learnt(r.Only)
+	}
 	effects := s.machine.Step(ev)
 	s.log.Debug("step", "c", "loop", "event", fmt.Sprintf("%T", ev), "state", s.machine.State(), "effects", len(effects))
 	for _, e := range effects {
@@ -85,20 +88,20 @@ func (s *Session) run(e machine.Effect) {
 	switch e := e.(type) {
 	case machine.ResumeStub:
 		s.resumed.Store(true)
-		if s.stepped = s.machine.Stepped(); !e.Again {
-			s.before = s.learnt(s.stepped)
-		}
+		s.stepped = s.machine.Stepped()
 		s.resumeStub(e.Packet)
 	case machine.StepStub:
+		s.offFrom = s.Target.Learnt(e.Thread)
 		s.resumeStub(fmt.Appendf(nil, "vCont;s:%v", e.Thread))
 	case machine.InterruptStub:
 		if err := s.client.Interrupt(); err != nil {
 			s.log.Warn("interrupt the guest", "c", "loop", "err", err)
 		}
 	case machine.ReadPC:
+		s.Target.Invalidate() // somebody else may have let the guest run
 		s.readStop(e.Thread)
 	case machine.CheckPC:
-		s.client.GoRegisters(e.Thread, s.foundPC)
+		s.checkStep(e.Thread)
 	case machine.Inspect:
 		s.startWorker(func(ctx context.Context) machine.Event { return s.inspect(ctx, e.Hit) })
 	case machine.RunJob:

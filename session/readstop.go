@@ -30,21 +30,36 @@ func (s *Session) readStop(thread rsp.ThreadID) {
 	seen, w := s.foresight.Load(), s.world.Load()
 	if seen == nil || w == nil || w.Kernel != seen.kernel || !s.gdbWaits() || slices.Contains(s.stepped, thread) { // of a step it is known who runs
 		before := s.before[thread]
-		s.client.GoRegisters(thread, func(raw []byte, err error) {
-			if err == nil {
-				s.Target.Learn(thread, raw) // whoever looks at the stop wants them all
-			}
-			s.tellPC(raw, err, before != nil && bytes.Equal(raw, before))
-		})
+		s.readRegisters(thread, func(raw []byte) bool { return before != nil && bytes.Equal(raw, before) })
 		return
 	}
 	r := readAhead{s: s, thread: thread, seen: seen, found: s.foundPC}
 	r.begin()
 }
 
-// learnt gives what is known of the registers of CPUs that are about to be stepped. It
-// is for the loop's goroutine.
+// checkStep reads where a CPU is that stood at a breakpoint. If it is not known how it
+// stood there, the pc tells. It is for the loop's goroutine.
+func (s *Session) checkStep(thread rsp.ThreadID) {
+	before := s.offFrom
+	s.readRegisters(thread, func(raw []byte) bool { return before == nil || bytes.Equal(raw, before) })
+}
+
+// readRegisters reads the registers of a CPU after a step.
+func (s *Session) readRegisters(thread rsp.ThreadID, unmoved func(raw []byte) bool) {
+	s.client.GoRegisters(thread, func(raw []byte, err error) {
+		if err == nil {
+			s.Target.Learn(thread, raw) // whoever looks at the stop wants them all
+		}
+		s.tellPC(raw, err, unmoved(raw))
+	})
+}
+
+// learnt gives what is known of the registers of CPUs that are to be stepped. It is for
+// the loop's goroutine.
 func (s *Session) learnt(cpus []rsp.ThreadID) map[rsp.ThreadID][]byte {
+	if s.machine.State() != machine.Stopped { // a job may just write them
+		return nil
+	}
 	known := make(map[rsp.ThreadID][]byte, len(cpus))
 	for _, t := range cpus {
 		known[t] = s.Target.Learnt(t)

@@ -85,10 +85,7 @@ func (StubLost) event()    {}
 type Effect interface{ effect() }
 
 // ResumeStub sends a resume packet.
-type ResumeStub struct {
-	Packet []byte
-	Again  bool // it was sent before, and is still to be done
-}
+type ResumeStub struct{ Packet []byte }
 
 // StepStub steps one CPU off its breakpoint while all others stand.
 type StepStub struct {

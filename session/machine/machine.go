@@ -51,13 +51,17 @@ type Machine struct {
 	stepping rsp.ThreadID               // the CPU in Checking and SteppingOver
 	tries    int                        // how often it was stepped there
 	sent     int                        // how often the resume was given to the stub
-	told     bool                       // somebody has heard of this stop, and may have moved a CPU since
+	told     bool                       // a CPU that was at a breakpoint may have moved since
+	supposed bool                       // the stop being located is the end of a step, which nobody has told
+	passed   map[rsp.ThreadID]addr.Addr // where a CPU was late last, while nobody heard
 	jobs     []Job                      // waiting for the guest to stand
 }
 
 // New returns a machine whose guest stands, as it does after the handshake.
 func New() *Machine {
-	return &Machine{handled: make(map[rsp.ThreadID]addr.Addr), unended: make(map[rsp.ThreadID]bool)}
+	return &Machine{
+		handled: make(map[rsp.ThreadID]addr.Addr), unended: make(map[rsp.ThreadID]bool), passed: make(map[rsp.ThreadID]addr.Addr),
+	}
 }
 
 // Stands tells the stop at which the guest was found, before any event.
@@ -173,14 +177,18 @@ func (m *Machine) onStop(s rsp.StopReply) []Effect {
 		return nil // somebody else stopped what stands already
 	}
 	// A watchpoint that the step has hit is news, a finished step is not.
-	if m.state == SteppingOver && m.stepEnded(s) {
-		if !m.held {
+	if m.state == SteppingOver {
+		switch ended := m.stepEnded(s); {
+		case !ended:
+			m.told = true // the step may be done nevertheless
+		case !m.held:
 			m.state = Checking
 			return []Effect{CheckPC{Thread: m.stepping}}
+		default:
+			s.Signal = sigInt // the step is ours: what the client sees is its interrupt
 		}
-		s.Signal = sigInt // the step is ours: what the client sees is its interrupt
 	}
-	m.stop = s
+	m.stop, m.supposed = s, false
 	m.state = Locating
 	return []Effect{ReadPC{Thread: s.Thread}}
 }
@@ -210,19 +218,27 @@ func (m *Machine) onPC(ev PC) []Effect {
 		return nil
 	}
 	m.at = ev.PC
-	late := m.unended[m.stop.Thread]
+	late := m.late(ev.PC)
 	m.noteSteps()
+	if late && m.overtakes(ev) {
+		m.passed[m.stop.Thread] = ev.PC
+		m.stop, m.supposed = rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap, Thread: m.resume.Only[0]}, true
+		return []Effect{ReadPC{Thread: m.stop.Thread}}
+	}
 	if m.stop.Signal == sigTrap && m.Points.Code(ev.PC) {
 		m.handled[m.stop.Thread] = ev.PC
 	}
-	if m.unfinished(ev, late) {
+	if m.unfinished(ev) {
 		m.state = Stopped
 		return m.goOn()
 	}
 	inspect := ev.Err == nil && m.stop.Signal == sigTrap && (m.ours(ev.PC) || m.stray(ev.PC))
 	if inspect {
 		m.state = Inspecting
-		return []Effect{Inspect{Hit: Hit{Thread: m.stop.Thread, PC: ev.PC, Stray: !m.ours(ev.PC), Late: late || m.Points.Gone(ev.PC)}}}
+		if late {
+			m.passed[m.stop.Thread] = ev.PC
+		}
+		return []Effect{Inspect{Hit: Hit{Thread: m.stop.Thread, PC: ev.PC, Stray: !m.ours(ev.PC), Late: late}}}
 	}
 	if m.quiet && !m.held && m.stop.Signal == sigInt {
 		m.quiet = false
@@ -244,9 +260,23 @@ func (m *Machine) stray(pc addr.Addr) bool {
 	return m.resume != nil && !m.resume.Steps && m.stop.Reason == rsp.NoReason && !m.Points.Code(pc)
 }
 
+// late reports whether a stop has a cause that is gone by now: a breakpoint, or a step
+// that another CPU's stop has overtaken. Of one CPU that is believed once at a place,
+// or the guest would stop there for ever and nobody hear of it.
+func (m *Machine) late(pc addr.Addr) bool {
+	t := m.stop.Thread
+	at, again := m.passed[t]
+	return !(again && at == pc) && (m.unended[t] || m.Points.Gone(pc))
+}
+
 // noteSteps remembers which CPUs were to step when another one stopped the guest:
 // QEMU may tell of the end of their steps as soon as the guest runs again.
 func (m *Machine) noteSteps() {
+	if m.supposed {
+		m.supposed = false
+		m.unended[m.stop.Thread] = true
+		return
+	}
 	delete(m.unended, m.stop.Thread)
 	for _, t := range m.Stepped() {
 		if t != m.stop.Thread {
@@ -262,6 +292,9 @@ func (m *Machine) onVerdict(v Verdict) []Effect {
 	m.state = Stopped
 	if v.Show || m.held || m.clientPoint(m.at) {
 		return m.announce(v.Report)
+	}
+	if m.stepsHere() {
+		return m.announce(nil)
 	}
 	if v.Consult && m.resume != nil {
 		m.resume, m.kept, m.told = nil, m.resume, true
@@ -295,9 +328,13 @@ func (m *Machine) clientPoint(pc addr.Addr) bool {
 	return false
 }
 
+// stepsHere reports whether a client's step has come to its end where a trap is.
+func (m *Machine) stepsHere() bool { return m.resume != nil && m.resume.stepsThread(m.stop.Thread) }
+
 // announce makes the stop visible: nothing is to be resumed any more.
 func (m *Machine) announce(report any) []Effect {
 	m.state, m.resume, m.kept, m.held, m.quiet, m.told = Stopped, nil, nil, false, false, true
+	clear(m.passed)
 	out := []Effect{Announce{Stop: Stop{Reply: m.stop, PC: m.at, Report: report}}}
 	return append(out, m.pump()...)
 }

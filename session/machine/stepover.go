@@ -32,8 +32,8 @@ func (m *Machine) goOn() []Effect {
 		return m.stepNow(t, pc)
 	}
 	m.state, m.told = Running, false
-	out := []Effect{ResumeStub{Packet: m.resume.Packet, Again: m.sent > 0}}
 	m.sent++
+	out := []Effect{ResumeStub{Packet: m.resume.Packet}}
 	return append(out, m.pump()...)
 }
 
@@ -44,9 +44,12 @@ func (m *Machine) goOn() []Effect {
 // of a CPU that is kicked at that moment without an instruction.
 func (m *Machine) stepOver(at PC) []Effect {
 	pc, handled := m.handled[m.stepping]
-	moved := at.Err == nil && at.PC != pc || m.tries >= mostTries
+	moved := at.Err == nil && (at.PC != pc || m.tries > 0 && !at.Unmoved) || m.tries >= mostTries
 	if moved {
 		delete(m.handled, m.stepping)
+	}
+	if at.Err == nil && m.stepping == m.stop.Thread {
+		m.at = at.PC
 	}
 	if moved || !handled || m.held || m.resume == nil {
 		m.state = Stopped
@@ -62,24 +65,27 @@ func (m *Machine) stepNow(t rsp.ThreadID, pc addr.Addr) []Effect {
 }
 
 // unfinished reports whether the step that a client has asked for is still to be done
-// when a stop comes: the CPU has not moved, or it is another CPU that tells late of
-// what nobody waits for any more.
-func (m *Machine) unfinished(at PC, late bool) bool {
-	if !m.Steps() || m.held || m.sent >= mostTries || at.Err != nil || m.stop.Signal != sigTrap || m.stop.Reason != rsp.NoReason {
-		return false
-	}
-	if m.resume.stepsThread(m.stop.Thread) {
-		return at.Unmoved
-	}
-	return (late || m.Points.Gone(at.PC)) && !m.Points.Code(at.PC)
+// when its end is told: the CPU has not moved.
+func (m *Machine) unfinished(at PC) bool {
+	return m.goesOn(at) && at.Unmoved && m.resume.stepsThread(m.stop.Thread)
+}
+
+// overtakes reports whether the late word of a CPU came instead of the end of another
+// one's step, which may be done: QEMU tells of one stop only.
+func (m *Machine) overtakes(at PC) bool {
+	return m.goesOn(at) && len(m.resume.Only) == 1 && !m.resume.stepsThread(m.stop.Thread) && !m.Points.Code(at.PC)
+}
+
+// goesOn reports whether a step may be begun anew at a stop that says nothing else.
+func (m *Machine) goesOn(at PC) bool {
+	return m.Steps() && !m.held && m.sent < mostTries && at.Err == nil && m.stop.Signal == sigTrap && m.stop.Reason == rsp.NoReason
 }
 
 func compareThreads(a, b rsp.ThreadID) int {
 	return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
 }
 
-// Forget drops what is known of CPUs at breakpoints: their registers were
-// written, or the guest was reset.
+// Forget drops what is known of CPUs at breakpoints: their registers were written.
 func (m *Machine) Forget() { clear(m.handled) }
 
 // Handled gives the CPUs that are to be stepped off a breakpoint, each with its pc.

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"errors"
-	"slices"
 	"testing"
 
 	"ktrap/rsp"
@@ -18,7 +17,7 @@ func TestAStepOffABreakpointThatMovesNothingIsDoneAgain(t *testing.T) {
 		{PC{PC: trap}, []string{"inspect p1.1"}},
 		{Verdict{}, []string{"step p1.1"}},
 		{trapStop(cpu0), []string{"check p1.1"}},
-		{PC{PC: trap}, []string{"step p1.1"}},
+		{PC{PC: trap, Unmoved: true}, []string{"step p1.1"}},
 		{trapStop(cpu0), []string{"check p1.1"}},
 		{PC{PC: off}, []string{"resume vCont;c"}},
 	})
@@ -35,12 +34,12 @@ func TestALoopOfOneInstructionIsNotSteppedOffForEver(t *testing.T) {
 	for range mostTries - 1 {
 		run(t, m, []step{
 			{trapStop(cpu0), []string{"check p1.1"}},
-			{PC{PC: trap}, []string{"step p1.1"}},
+			{PC{PC: trap, Unmoved: true}, []string{"step p1.1"}},
 		})
 	}
 	run(t, m, []step{
 		{trapStop(cpu0), []string{"check p1.1"}},
-		{PC{PC: trap}, []string{"resume vCont;c"}},
+		{PC{PC: trap, Unmoved: true}, []string{"resume vCont;c"}},
 	})
 }
 
@@ -65,20 +64,14 @@ func TestAnInterruptedStepOffABreakpointIsFinishedByTheNextResume(t *testing.T) 
 
 func TestAStepOfAClientThatMovesNothingIsDoneAgain(t *testing.T) {
 	m := withPoints()
-	if again(m.Step(stepOne)) {
-		t.Error("the first time is not again")
-	}
-	run(t, m, []step{{trapStop(cpu1), []string{"pc p1.2"}}})
-	if !again(m.Step(PC{PC: 0x1234, Unmoved: true})) {
-		t.Error("the step was not sent again")
-	}
 	run(t, m, []step{
+		{stepOne, []string{"resume vCont;s:p1.2;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: 0x1234, Unmoved: true}, []string{"resume vCont;s:p1.2;c"}},
 		{trapStop(cpu1), []string{"pc p1.2"}},
 		{PC{PC: 0x1238}, []string{"announce T05"}},
+		{stepOne, []string{"resume vCont;s:p1.2;c"}},
 	})
-	if again(m.Step(stepOne)) {
-		t.Error("another step is not the same again")
-	}
 	for range mostTries - 1 {
 		run(t, m, []step{
 			{trapStop(cpu1), []string{"pc p1.2"}},
@@ -89,10 +82,6 @@ func TestAStepOfAClientThatMovesNothingIsDoneAgain(t *testing.T) {
 		{trapStop(cpu1), []string{"pc p1.2"}},
 		{PC{PC: 0x1234, Unmoved: true}, []string{"announce T05"}},
 	})
-}
-
-func again(effects []Effect) bool {
-	return slices.ContainsFunc(effects, func(e Effect) bool { r, ok := e.(ResumeStub); return ok && r.Again })
 }
 
 func TestWhatEndsAStepEvenIfNothingHasMoved(t *testing.T) {
@@ -121,7 +110,8 @@ func TestWhatEndsAStepEvenIfNothingHasMoved(t *testing.T) {
 	})
 }
 
-func TestWhatAnotherCPUTellsLateDoesNotEndAStep(t *testing.T) {
+// wasAt is a machine whose first CPU stands where a breakpoint was.
+func wasAt(t *testing.T) *Machine {
 	m := withPoints()
 	run(t, m, []step{
 		{cont, []string{"resume vCont;c"}},
@@ -129,11 +119,114 @@ func TestWhatAnotherCPUTellsLateDoesNotEndAStep(t *testing.T) {
 		{PC{PC: mine}, []string{"announce T05"}},
 	})
 	m.Points.DropOwner("gdb1")
+	return m
+}
+
+func TestWhatAnotherCPUTellsLateDoesNotEndAStep(t *testing.T) {
+	run(t, wasAt(t), []step{
+		{stepOne, []string{"resume vCont;s:p1.2;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: mine}, []string{"pc p1.2"}}, // its breakpoint is gone: has the other been stepped?
+		{PC{PC: 0x1234, Unmoved: true}, []string{"resume vCont;s:p1.2;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+	})
+}
+
+func TestAStepThatAnotherCPUsLateWordHidesIsToldOnce(t *testing.T) {
+	m := wasAt(t)
 	run(t, m, []step{
 		{stepOne, []string{"resume vCont;s:p1.2;c"}},
 		{trapStop(cpu0), []string{"pc p1.1"}},
-		{PC{PC: mine}, []string{"resume vCont;s:p1.2;c"}}, // its breakpoint is gone
+		{PC{PC: mine}, []string{"pc p1.2"}},
+		{PC{PC: 0x1238}, []string{"announce T05"}},
+	})
+	if m.stop.Thread != cpu1 {
+		t.Errorf("the step of %v has ended", m.stop.Thread)
+	}
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}}, // QEMU tells of that step now
+		{PC{PC: 0x1238}, []string{"inspect late p1.2"}},
+		{Verdict{}, []string{"resume vCont;c"}},
+	})
+}
+
+func TestAStepThatNamesNoCPUIsNotDoneAgain(t *testing.T) {
+	for _, packet := range []string{"bs", "vCont;s"} {
+		run(t, wasAt(t), []step{
+			{Resume{ID: 2, Packet: []byte(packet), Steps: true}, []string{"resume " + packet}},
+			{trapStop(cpu0), []string{"pc p1.1"}},
+			{PC{PC: mine}, []string{"announce T05"}},
+		})
+	}
+}
+
+func TestACPUIsLateOnceAtAPlace(t *testing.T) {
+	m := wasAt(t)
+	late := []step{
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: mine}, []string{"inspect late p1.2"}},
+		{Verdict{}, []string{"resume vCont;c"}},
+	}
+	shown := []step{
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: mine}, []string{"inspect stray p1.2"}},
+		{Verdict{Show: true}, []string{"announce T05"}},
+	}
+	for range 2 {
+		run(t, m, []step{{cont, []string{"resume vCont;c"}}})
+		run(t, m, late)
+		run(t, m, shown)
+	}
+}
+
+func TestAStepOffABreakpointThatAnotherCPUOvertakesMayBeDone(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
 		{trapStop(cpu0), []string{"pc p1.1"}},
 		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"step p1.1"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: trap}, []string{"inspect p1.2"}},
+		{Verdict{}, []string{"check p1.1"}},
+		{PC{PC: off}, []string{"check p1.2"}},
+		{PC{PC: trap}, []string{"step p1.2"}},
+	})
+}
+
+func TestAStepThatEndsAtATrapEndsThere(t *testing.T) {
+	run(t, withPoints(), []step{
+		{stepOne, []string{"resume vCont;s:p1.2;c"}},
+		{trapStop(cpu1), []string{"pc p1.2"}},
+		{PC{PC: trap}, []string{"inspect p1.2"}},
+		{Verdict{}, []string{"announce T05"}},
+	})
+}
+
+func TestTheStopAfterAnInterruptedCheckIsWhereTheCPUIs(t *testing.T) {
+	m := withPoints()
+	run(t, m, []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{Interrupt{}, nil},
+		{PC{PC: off}, []string{"announce T02"}},
+	})
+	if m.at != off {
+		t.Errorf("announced at %v", m.at)
+	}
+}
+
+func TestARepeatedInstructionIsHitAtEachTurn(t *testing.T) {
+	run(t, withPoints(), []step{
+		{cont, []string{"resume vCont;c"}},
+		{trapStop(cpu0), []string{"pc p1.1"}},
+		{PC{PC: trap}, []string{"inspect p1.1"}},
+		{Verdict{}, []string{"step p1.1"}},
+		{trapStop(cpu0), []string{"check p1.1"}},
+		{PC{PC: trap}, []string{"resume vCont;c"}}, // its registers have changed
 	})
 }

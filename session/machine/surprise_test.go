@@ -64,9 +64,11 @@ func TestAStopOfAnotherCPUDoesNotEndAStepOffABreakpoint(t *testing.T) {
 		{Verdict{}, []string{"step p1.1"}},
 		{trapStop(cpu1), []string{"pc p1.2"}},
 		{PC{PC: trap}, []string{"inspect p1.2"}},
-		{Verdict{}, []string{"step p1.1"}}, // still there, as is the other now
+		{Verdict{}, []string{"check p1.1"}},
+		{PC{PC: trap}, []string{"step p1.1"}}, // still there, as is the other now
 		{trapStop(cpu0), []string{"check p1.1"}},
-		{PC{PC: off}, []string{"step p1.2"}},
+		{PC{PC: off}, []string{"check p1.2"}},
+		{PC{PC: trap}, []string{"step p1.2"}},
 		{trapStop(cpu1), []string{"check p1.2"}},
 		{PC{PC: off}, []string{"resume vCont;c"}},
 	})

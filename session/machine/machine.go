@@ -260,31 +260,6 @@ func (m *Machine) stray(pc addr.Addr) bool {
 	return m.resume != nil && !m.resume.Steps && m.stop.Reason == rsp.NoReason && !m.Points.Code(pc)
 }
 
-// late reports whether a stop has a cause that is gone by now: a breakpoint, or a step
-// that another CPU's stop has overtaken. Of one CPU that is believed once at a place,
-// or the guest would stop there for ever and nobody hear of it.
-func (m *Machine) late(pc addr.Addr) bool {
-	t := m.stop.Thread
-	at, again := m.passed[t]
-	return !(again && at == pc) && (m.unended[t] || m.Points.Gone(pc))
-}
-
-// noteSteps remembers which CPUs were to step when another one stopped the guest:
-// QEMU may tell of the end of their steps as soon as the guest runs again.
-func (m *Machine) noteSteps() {
-	if m.supposed {
-		m.supposed = false
-		m.unended[m.stop.Thread] = true
-		return
-	}
-	delete(m.unended, m.stop.Thread)
-	for _, t := range m.Stepped() {
-		if t != m.stop.Thread {
-			m.unended[t] = true
-		}
-	}
-}
-
 func (m *Machine) onVerdict(v Verdict) []Effect {
 	if m.state != Inspecting {
 		return nil

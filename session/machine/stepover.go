@@ -64,23 +64,6 @@ func (m *Machine) stepNow(t rsp.ThreadID, pc addr.Addr) []Effect {
 	return []Effect{StepStub{Thread: t, PC: pc}}
 }
 
-// unfinished reports whether the step that a client has asked for is still to be done
-// when its end is told: the CPU has not moved.
-func (m *Machine) unfinished(at PC) bool {
-	return m.goesOn(at) && at.Unmoved && m.resume.stepsThread(m.stop.Thread)
-}
-
-// overtakes reports whether the late word of a CPU came instead of the end of another
-// one's step, which may be done: QEMU tells of one stop only.
-func (m *Machine) overtakes(at PC) bool {
-	return m.goesOn(at) && len(m.resume.Only) == 1 && !m.resume.stepsThread(m.stop.Thread) && !m.Points.Code(at.PC)
-}
-
-// goesOn reports whether a step may be begun anew at a stop that says nothing else.
-func (m *Machine) goesOn(at PC) bool {
-	return m.Steps() && !m.held && m.sent < mostTries && at.Err == nil && m.stop.Signal == sigTrap && m.stop.Reason == rsp.NoReason
-}
-
 func compareThreads(a, b rsp.ThreadID) int {
 	return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
 }

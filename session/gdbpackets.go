@@ -55,7 +55,7 @@ func (g *gdbClient) query(ctx context.Context, p string, now *moment) {
 
 // packetSize is the largest packet between gdb and ktrap: gdb reads memory in
 // pieces of half of it.
-const packetSize = 0x20000
+const packetSize = 0x80000
 
 // supported is ktrap's answer to qSupported: what QEMU can, minus what ktrap
 // does not carry. Neither swbreak nor hwbreak is offered: gdb would resume

@@ -213,7 +213,7 @@ func (g *gdbClient) packet(ctx context.Context, p string, now *moment) (leave bo
 	switch {
 	case p == "":
 		g.reply(nil)
-	case now.runs && p[0] == 'm':
+	case now.runs && (p[0] == 'm' || p[0] == 'x'):
 		g.reply(readError(rsp.ErrRunning))
 	case now.runs && strings.HasPrefix(p, "qRcmd,"):
 		_ = g.s.call(func() { // after the loop's end gdb is cut off
@@ -232,7 +232,7 @@ func (g *gdbClient) packet(ctx context.Context, p string, now *moment) (leave bo
 		g.breakpoint(ctx, p)
 	case strings.ContainsRune("gGpP", rune(p[0])):
 		g.registers(ctx, p, now)
-	case strings.ContainsRune("mMX", rune(p[0])):
+	case strings.ContainsRune("mMxX", rune(p[0])):
 		g.memory(ctx, p, now)
 	case strings.HasPrefix(p, "qRcmd,"):
 		g.monitor(ctx, p, now)

@@ -85,6 +85,30 @@ func TestAGDBCannotChangeHowMemoryIsReadForEverybody(t *testing.T) {
 	})
 }
 
+func TestMemoryIsSentAsBytesToAGDBThatAsksSo(t *testing.T) {
+	data := []byte("$#*}\x00\xffbytes")
+	m := &rsptest.Machine{Mem: []rsptest.Segment{{Addr: uint64(text), Data: data}}}
+	withStub(t, m, func(ctx context.Context, s *Session) {
+		c, _ := joinAsGDB(ctx, t, s)
+		ask := func(packet string) (string, error) {
+			b, err := c.Do(ctx, rsp.AnyThread, []byte(packet))
+			return string(b), err
+		}
+		if got, err := ask(fmt.Sprintf("x%x,%x", uint64(text), len(data))); got != "b"+string(data) {
+			t.Errorf("%q, %v", got, err)
+		}
+		if got, err := ask("x10,4"); err == nil {
+			t.Errorf("where nothing is mapped: %q", got)
+		}
+		if _, err := ask("QThreadSuffixSupported"); !errors.Is(err, rsp.ErrUnsupported) {
+			t.Fatal(err)
+		}
+		if got, err := ask("x0,0"); !errors.Is(err, rsp.ErrUnsupported) {
+			t.Errorf("LLDB is told %q, %v", got, err)
+		}
+	})
+}
+
 func TestAConnectionThatSaysNothingDoesNotStopTheGuest(t *testing.T) {
 	m := &rsptest.Machine{Run: func(*rsptest.Machine, string) string { return "" }}
 	withStub(t, m, func(ctx context.Context, s *Session) {

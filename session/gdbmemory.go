@@ -25,9 +25,13 @@ func (s *Session) hostRAM(conn io.ReadWriteCloser) *hostram.Process {
 	return hostram.Behind(conn, cmp.Or(s.opts.proc, "/proc"))
 }
 
-// memory answers m, M and X.
+// memory answers m, x, M and X. LLDB means something else by x.
 func (g *gdbClient) memory(ctx context.Context, p string, now *moment) {
-	if p[0] == 'm' {
+	switch {
+	case p[0] == 'x' && now.lldb:
+		g.reply(nil)
+		return
+	case p[0] == 'm' || p[0] == 'x':
 		g.readMemory(ctx, p, now)
 		return
 	}
@@ -59,13 +63,18 @@ func (g *gdbClient) readMemory(ctx context.Context, p string, now *moment) {
 		g.reply([]byte("E22"))
 		return
 	}
-	buf := make([]byte, n)
-	err = g.lookAt(ctx, now.sees, now, func(ctx context.Context, v *Stopped, at place) error { return v.readAs(ctx, at, buf, a) })
-	if err != nil {
+	reply := make([]byte, 1+n)
+	reply[0] = 'b' // of x, before the bytes
+	data := reply[1:]
+	err = g.lookAt(ctx, now.sees, now, func(ctx context.Context, v *Stopped, at place) error { return v.readAs(ctx, at, data, a) })
+	switch {
+	case err != nil:
 		g.reply(readError(err))
-		return
+	case p[0] == 'x':
+		g.reply(reply)
+	default:
+		g.replied(g.server.SendMemory(data))
 	}
-	g.replied(g.server.SendMemory(buf))
 }
 
 // memoryError is what gdb gets: a fault is EFAULT, whoever found it.

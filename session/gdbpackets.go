@@ -60,11 +60,11 @@ const packetSize = 0x80000
 // supported is ktrap's answer to qSupported: what QEMU can, minus what ktrap
 // does not carry. Neither swbreak nor hwbreak is offered: gdb would resume
 // silently from a trap that it did not set. Nor is multiprocess, with which every
-// task would be called 1.PID.
+// task would be called 1.PID. With binary-upload gdb 16 reads memory as bytes, by x.
 func (g *gdbClient) supported() []byte {
 	f := g.s.client.Features()
 	out := fmt.Sprintf("PacketSize=%x;vContSupported+;QStartNoAckMode+;qXfer:features:read+;qXfer:exec-file:read+;"+
-		"qXfer:threads:read+;qXfer:libraries:read+", packetSize)
+		"qXfer:threads:read+;qXfer:libraries:read+;binary-upload+", packetSize)
 	if f.ReverseStep {
 		out += ";ReverseStep+"
 	}

@@ -106,9 +106,9 @@ func median(of []float64) float64 {
 // control measures steps and stops. Both kinds of gdb talk through a tap, which
 // costs each round trip the same.
 func (m *gdbBench) control() {
-	var step, asks, prompt [2][]float64
+	var step, asks, prompt [3][]float64
 	for range controlPairs {
-		for i, start := range []func() *benchGDB{m.alone, m.behindTap} {
+		for i, start := range []func() *benchGDB{m.alone, m.behindTap, m.behindTapWithCPUs} {
 			g := start()
 			g.do("break uptime_proc_show")
 			g.do("continue")
@@ -129,6 +129,7 @@ func (m *gdbBench) control() {
 	m.row("`stepi`, wall time", "ms", step[0], step[1])
 	m.row("`stepi`, requests to the stub", "", asks[0], asks[1])
 	m.row("breakpoint: from QEMU's stop reply to the prompt", "ms", prompt[0], prompt[1])
+	m.row("the same, `monitor ktrap threads cpus`", "ms", prompt[0], prompt[2])
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

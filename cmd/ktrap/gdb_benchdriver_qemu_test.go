@@ -92,7 +92,15 @@ func benchCommand(name string, args ...string) *exec.Cmd {
 func (m *gdbBench) alone() *benchGDB  { return m.gdb(m.tap.addr, nil) }
 func (m *gdbBench) direct() *benchGDB { return m.gdb(m.guest.GDBAddr(), nil) }
 
-func (m *gdbBench) behindTap() *benchGDB         { return m.serve(m.tap.addr) }
+func (m *gdbBench) behindTap() *benchGDB { return m.serve(m.tap.addr) }
+
+// behindTapWithCPUs gives gdb as many threads as it has with QEMU's stub.
+func (m *gdbBench) behindTapWithCPUs() *benchGDB {
+	g := m.behindTap()
+	g.do("monitor ktrap threads cpus")
+	return g
+}
+
 func (m *gdbBench) behind(flag string) *benchGDB { return m.serve(m.guest.GDBAddr(), flag) }
 
 // serve starts a ktrap and a gdb behind it.

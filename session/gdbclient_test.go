@@ -100,11 +100,8 @@ func TestMemoryIsSentAsBytesToAGDBThatAsksSo(t *testing.T) {
 		if got, err := ask("x10,4"); err == nil {
 			t.Errorf("where nothing is mapped: %q", got)
 		}
-		if _, err := ask("QThreadSuffixSupported"); !errors.Is(err, rsp.ErrUnsupported) {
-			t.Fatal(err)
-		}
-		if got, err := ask("x0,0"); !errors.Is(err, rsp.ErrUnsupported) {
-			t.Errorf("LLDB is told %q, %v", got, err)
+		if got, err := ask("x0,0"); got == "OK" || err != nil { // the question of LLDB 14
+			t.Errorf("no bytes: %q, %v", got, err)
 		}
 	})
 }

@@ -25,13 +25,10 @@ func (s *Session) hostRAM(conn io.ReadWriteCloser) *hostram.Process {
 	return hostram.Behind(conn, cmp.Or(s.opts.proc, "/proc"))
 }
 
-// memory answers m, x, M and X. LLDB means something else by x.
+// memory answers m, x, M and X. An LLDB that means something else by x asks for no bytes
+// first, and takes only OK for a yes.
 func (g *gdbClient) memory(ctx context.Context, p string, now *moment) {
-	switch {
-	case p[0] == 'x' && now.lldb:
-		g.reply(nil)
-		return
-	case p[0] == 'm' || p[0] == 'x':
+	if p[0] == 'm' || p[0] == 'x' {
 		g.readMemory(ctx, p, now)
 		return
 	}

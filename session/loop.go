@@ -74,10 +74,14 @@ func (s *Session) call(f func()) error {
 
 // step is for the loop's goroutine only.
 func (s *Session) step(ev machine.Event) {
-	if r, ok := ev.(machine.Resume); ok && !s.machine.Runs() {
-		s.before = s.learnt(r.Only)
-	}
+	ran := s.machine.Runs()
 	effects := s.machine.Step(ev)
+	switch ev := ev.(type) {
+	case machine.Resume:
+		s.begins = s.begins || !ran
+	case machine.GoOn:
+		s.begins = s.begins || ev.Instead != nil
+	}
 	s.log.Debug("step", "c", "loop", "event", fmt.Sprintf("%T", ev), "state", s.machine.State(), "effects", len(effects))
 	for _, e := range effects {
 		s.run(e)
@@ -88,9 +92,12 @@ func (s *Session) run(e machine.Effect) {
 	switch e := e.(type) {
 	case machine.ResumeStub:
 		s.resumed.Store(true)
+		s.noteBefore()
 		s.stepped = s.machine.Stepped()
 		s.resumeStub(e.Packet)
 	case machine.StepStub:
+		s.noteBefore()
+		s.stepped = nil
 		s.offFrom = s.Target.Learnt(e.Thread)
 		s.resumeStub(fmt.Appendf(nil, "vCont;s:%v", e.Thread))
 	case machine.InterruptStub:
@@ -98,7 +105,10 @@ func (s *Session) run(e machine.Effect) {
 			s.log.Warn("interrupt the guest", "c", "loop", "err", err)
 		}
 	case machine.ReadPC:
-		s.Target.Invalidate() // somebody else may have let the guest run
+		if !s.machine.Runs() { // somebody else has let the guest run
+			s.stepped = nil
+		}
+		s.Target.Invalidate()
 		s.readStop(e.Thread)
 	case machine.CheckPC:
 		s.checkStep(e.Thread)

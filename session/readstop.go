@@ -54,17 +54,16 @@ func (s *Session) readRegisters(thread rsp.ThreadID, unmoved func(raw []byte) bo
 	})
 }
 
-// learnt gives what is known of the registers of CPUs that are to be stepped. It is for
-// the loop's goroutine.
-func (s *Session) learnt(cpus []rsp.ThreadID) map[rsp.ThreadID][]byte {
-	if s.machine.State() != machine.Stopped { // a job may just write them
-		return nil
+// noteBefore keeps what is known of the registers of the CPUs that a resume is to step,
+// at the first thing that is done of it. It is for the loop's goroutine.
+func (s *Session) noteBefore() {
+	if !s.begins {
+		return
 	}
-	known := make(map[rsp.ThreadID][]byte, len(cpus))
-	for _, t := range cpus {
-		known[t] = s.Target.Learnt(t)
+	s.begins, s.before = false, make(map[rsp.ThreadID][]byte)
+	for _, t := range s.machine.Stepped() {
+		s.before[t] = s.Target.Learnt(t)
 	}
-	return known
 }
 
 // foundPC tells the loop the pc that is among a CPU's registers.

@@ -247,27 +247,31 @@ func TestAStepBehindOneOffABreakpointIsDoneAgainToo(t *testing.T) {
 }
 
 func TestAStopThatSomebodyElseHasMadeIsReadAnew(t *testing.T) {
-	k := newToy(t)
-	k.Run = func(*rsptest.Machine, string) string { return k.goTo("toy_write", 0) }
-	k.with(t, func(ctx context.Context, s *Session) {
-		l := joinListening(ctx, t, s)
-		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
-			t.Fatal(err)
-		}
-		for range 3 {
-			l.resume(t)
-			<-l.stops
-		}
-		heard := make(chan Stop, 1)
-		if err := s.call(func() { s.stops[heard] = struct{}{} }); err != nil {
-			t.Fatal(err)
-		}
-		k.put(k.syms["percpu_area"]+k.syms["current_task"], k.syms["kthreadd"]) // cont and stop in a monitor window
-		s.send(machine.StubStop{Reply: rsp.StopReply{Kind: rsp.Stopped, Signal: 2, Thread: rsp.ThreadID{PID: 1, TID: 1}}})
-		<-heard
-		reply, err := joinListening(ctx, t, s).Do(ctx, rsp.AnyThread, []byte("?"))
-		if stop, bad := rsp.ParseStopReply(reply); err != nil || bad != nil || stop.Thread.TID != 2 {
-			t.Errorf("kthreadd (2) runs, and a gdb that connects is told %s, %v", reply, err)
-		}
-	})
+	for _, last := range []string{"vCont;c", "vCont;s:2a"} {
+		k := newToy(t)
+		k.Run = func(*rsptest.Machine, string) string { return k.goTo("toy_write", 0) }
+		k.with(t, func(ctx context.Context, s *Session) {
+			l := joinListening(ctx, t, s)
+			if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
+				t.Fatal(err)
+			}
+			for _, packet := range []string{"vCont;c", "vCont;c", last} {
+				if err := l.Resume([]byte(packet)); err != nil {
+					t.Fatal(err)
+				}
+				<-l.stops
+			}
+			heard := make(chan Stop, 1)
+			if err := s.call(func() { s.stops[heard] = struct{}{} }); err != nil {
+				t.Fatal(err)
+			}
+			k.put(k.syms["percpu_area"]+k.syms["current_task"], k.syms["kthreadd"]) // cont and stop in a monitor window
+			s.send(machine.StubStop{Reply: rsp.StopReply{Kind: rsp.Stopped, Signal: 2, Thread: rsp.ThreadID{PID: 1, TID: 1}}})
+			<-heard
+			reply, err := joinListening(ctx, t, s).Do(ctx, rsp.AnyThread, []byte("?"))
+			if stop, bad := rsp.ParseStopReply(reply); err != nil || bad != nil || stop.Thread.TID != 2 {
+				t.Errorf("%s: kthreadd (2) runs, and a gdb that connects is told %s, %v", last, reply, err)
+			}
+		})
+	}
 }

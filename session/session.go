@@ -75,7 +75,8 @@ type Session struct {
 	resumer   *gdbClient              // who let the guest run, nil if it was no gdb
 	instead   *machine.Resume         // see consulted
 	stepped   []rsp.ThreadID          // CPUs that went on by one instruction only
-	before    map[rsp.ThreadID][]byte // their registers when that was asked for, nil where not known
+	before    map[rsp.ThreadID][]byte // their registers when that was begun, nil where not known
+	begins    bool                    // a resume was taken, and nothing of it was done yet
 	offFrom   []byte                  // those of the CPU that steps off a breakpoint; likewise
 	stops     map[chan Stop]struct{}  // who waits for the guest to stand
 	idle      chan struct{}           // closed when the last worker has ended; read when done is closed

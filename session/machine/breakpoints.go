@@ -44,7 +44,8 @@ type Point struct {
 // The zero value is empty and ready.
 type Points struct {
 	owners map[Point]map[Owner]int
-	gone   map[addr.Addr]struct{} // where code breakpoints were; bounded by maxGone
+	leaves int               // how often a code breakpoint has gone
+	gone   map[addr.Addr]int // where code breakpoints were, and which leave that was; bounded by maxGone
 }
 
 // maxGone bounds the places that are remembered. Hits are late by one stop or two.
@@ -56,9 +57,10 @@ func (t *Points) leave(p Point) {
 		return
 	}
 	if t.gone == nil || len(t.gone) == maxGone {
-		t.gone = make(map[addr.Addr]struct{})
+		t.gone = make(map[addr.Addr]int)
 	}
-	t.gone[p.Addr] = struct{}{}
+	t.leaves++
+	t.gone[p.Addr] = t.leaves
 }
 
 // Gone reports whether a code breakpoint was at a, and is no more.

@@ -8,14 +8,23 @@ import (
 // QEMU (7.2, TCG) tells of one stop, however many CPUs stop at a time, and may tell of
 // another when nobody waits for it any more: as soon as the guest runs again.
 
+// lateAt is where a CPU was late, and which breakpoint that was of those once there.
+type lateAt struct {
+	pc    addr.Addr
+	leave int
+}
+
 // late reports whether a stop has a cause that is gone by now: a breakpoint, or a step
-// that another CPU's stop has overtaken. Of one CPU that is believed once at a place,
-// or the guest would stop there for ever and nobody hear of it.
+// that another CPU's stop has overtaken. Of one CPU a breakpoint that is gone is believed
+// once, or the guest would stop there for ever and nobody hear of it.
 func (m *Machine) late(pc addr.Addr) bool {
 	t := m.stop.Thread
-	at, again := m.passed[t]
-	return !(again && at == pc) && (m.unended[t] || m.Points.Gone(pc))
+	was, again := m.passed[t]
+	return m.unended[t] || m.Points.Gone(pc) && !(again && was == lateAt{pc, m.Points.gone[pc]})
 }
+
+// pass remembers that a late stop was believed.
+func (m *Machine) pass(pc addr.Addr) { m.passed[m.stop.Thread] = lateAt{pc, m.Points.gone[pc]} }
 
 // noteSteps remembers which CPUs were to step when another one stopped the guest.
 func (m *Machine) noteSteps() {
@@ -25,6 +34,9 @@ func (m *Machine) noteSteps() {
 		return
 	}
 	delete(m.unended, m.stop.Thread)
+	if m.sent == 0 { // a CPU is just stepped off a breakpoint before
+		return
+	}
 	for _, t := range m.Stepped() {
 		if t != m.stop.Thread {
 			m.unended[t] = true

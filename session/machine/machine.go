@@ -53,14 +53,14 @@ type Machine struct {
 	sent     int                        // how often the resume was given to the stub
 	told     bool                       // a CPU that was at a breakpoint may have moved since
 	supposed bool                       // the stop being located is the end of a step, which nobody has told
-	passed   map[rsp.ThreadID]addr.Addr // where a CPU was late last, while nobody heard
+	passed   map[rsp.ThreadID]lateAt    // where a CPU was late last, while nobody heard
 	jobs     []Job                      // waiting for the guest to stand
 }
 
 // New returns a machine whose guest stands, as it does after the handshake.
 func New() *Machine {
 	return &Machine{
-		handled: make(map[rsp.ThreadID]addr.Addr), unended: make(map[rsp.ThreadID]bool), passed: make(map[rsp.ThreadID]addr.Addr),
+		handled: make(map[rsp.ThreadID]addr.Addr), unended: make(map[rsp.ThreadID]bool), passed: make(map[rsp.ThreadID]lateAt),
 	}
 }
 
@@ -218,10 +218,15 @@ func (m *Machine) onPC(ev PC) []Effect {
 		return nil
 	}
 	m.at = ev.PC
-	late := m.late(ev.PC)
+	late, supposed := m.late(ev.PC), m.supposed
 	m.noteSteps()
+	if late && m.sent == 0 && m.goesOn(ev) && !m.Points.Code(ev.PC) { // no step was begun yet
+		m.pass(ev.PC)
+		m.state = Stopped
+		return m.goOn()
+	}
 	if late && m.overtakes(ev) {
-		m.passed[m.stop.Thread] = ev.PC
+		m.pass(ev.PC)
 		m.stop, m.supposed = rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap, Thread: m.resume.Only[0]}, true
 		return []Effect{ReadPC{Thread: m.stop.Thread}}
 	}
@@ -232,11 +237,14 @@ func (m *Machine) onPC(ev PC) []Effect {
 		m.state = Stopped
 		return m.goOn()
 	}
+	if supposed && ev.Unmoved && ev.Err == nil && m.held { // nothing has happened: what the client sees is its interrupt
+		m.stop.Signal = sigInt
+	}
 	inspect := ev.Err == nil && m.stop.Signal == sigTrap && (m.ours(ev.PC) || m.stray(ev.PC))
 	if inspect {
 		m.state = Inspecting
 		if late {
-			m.passed[m.stop.Thread] = ev.PC
+			m.pass(ev.PC)
 		}
 		return []Effect{Inspect{Hit: Hit{Thread: m.stop.Thread, PC: ev.PC, Stray: !m.ours(ev.PC), Late: late}}}
 	}

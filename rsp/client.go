@@ -56,7 +56,7 @@ type Client struct {
 	lossy bool // immutable
 	depth int  // guarded by mu
 
-	silence *time.Timer // runs while the stub owes a sign of life
+	silence *time.Timer // goes off at wakes
 
 	// mu guards all below: the loop, the worker and the gdb side queue
 	// requests, the reader completes them.
@@ -68,6 +68,7 @@ type Client struct {
 	known     bool
 	run       runState
 	due       time.Time // when silence has lasted too long
+	wakes     time.Time // when that is looked at; zero: never
 	probe     *request  // in flight while a loss is suspected
 	shifted   bool      // with probe: replies may be one request off
 	interrupt bool      // wanted as soon as the queued resume is sent
@@ -90,6 +91,7 @@ const (
 // NewClient returns a client that talks over rw, which it closes at the end.
 func NewClient(rw io.ReadWriteCloser, o *ClientOptions) *Client {
 	c := &Client{rw: rw, out: newOutbox(0), greeting: true}
+	c.out.atOnce = writesAtOnce(rw)
 	if o != nil {
 		c.o = *o
 	}

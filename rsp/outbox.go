@@ -4,21 +4,29 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 )
 
 // outbox holds bytes on their way to a stream, so that whoever queues them
 // never waits for the peer to read. A peer that does not read before it has
 // written cannot block us that way either.
 type outbox struct {
-	limit int // of bytes that may wait; 0: none
+	limit  int                    // of bytes that may wait; 0: none
+	atOnce func(p []byte) (n int) // writes what the stream takes without a wait; nil: the writer is to
 
-	mu   sync.Mutex // any goroutine puts, the writer takes
-	buf  []byte
-	end  error         // why nothing is taken any more
-	wake chan struct{} // one slot: a second wake-up would say nothing new
+	mu      sync.Mutex // any goroutine puts, the writer takes
+	buf     []byte
+	held    bool          // more may be put soon that can go together with it
+	writing bool          // the writer is, what it has taken out of buf
+	end     error         // why nothing is taken any more
+	wake    chan struct{} // one slot: a second wake-up would say nothing new
 }
 
 func newOutbox(limit int) *outbox { return &outbox{limit: limit, wake: make(chan struct{}, 1)} }
+
+// shortOutput is up to what size output is written by whoever puts it: to wake the writer
+// takes longer than that.
+const shortOutput = 16 << 10
 
 // put queues what f appends.
 // Errors: ErrBacklog if too much waits already; why the outbox has ended.
@@ -34,8 +42,36 @@ func (o *outbox) put(f func(dst []byte) []byte) error {
 		o.buf = o.buf[:waits]
 		return fmt.Errorf("%w: %d bytes wait for it", ErrBacklog, waits)
 	}
-	o.signal()
+	o.deliver()
 	return nil
+}
+
+// hold has what is put from now on wait for release, so that it is written in one piece.
+func (o *outbox) hold() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held = true
+}
+
+func (o *outbox) release() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held = false
+	o.deliver()
+}
+
+// deliver writes what is short enough, or wakes the writer. Called with mu held.
+func (o *outbox) deliver() {
+	if o.held || len(o.buf) == 0 {
+		return
+	}
+	if o.atOnce != nil && !o.writing && len(o.buf) <= shortOutput {
+		n := o.atOnce(o.buf)
+		o.buf = append(o.buf[:0], o.buf[n:]...)
+	}
+	if len(o.buf) > 0 {
+		o.signal()
+	}
 }
 
 func (o *outbox) signal() {
@@ -69,13 +105,19 @@ func (o *outbox) shut(why error) {
 // is not paid for until the end.
 const keptSpare = 1 << 20
 
+func (o *outbox) written() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writing = false
+}
+
 // drain writes until the outbox is closed or the stream fails.
 func (o *outbox) drain(w io.Writer) error {
 	var spare []byte
 	for range o.wake {
 		o.mu.Lock()
 		b, ended := o.buf, o.end != nil
-		o.buf = spare[:0]
+		o.buf, o.writing = spare[:0], true
 		o.mu.Unlock()
 		if len(b) > 0 {
 			if _, err := w.Write(b); err != nil {
@@ -83,6 +125,7 @@ func (o *outbox) drain(w io.Writer) error {
 				return err
 			}
 		}
+		o.written()
 		if ended {
 			return nil
 		}
@@ -91,4 +134,23 @@ func (o *outbox) drain(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// writesAtOnce gives the atOnce of a socket, nil of another stream.
+func writesAtOnce(stream any) func(p []byte) (n int) {
+	conn, ok := stream.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return func(p []byte) (n int) {
+		_ = raw.Write(func(fd uintptr) (done bool) { // what is wrong the writer finds out
+			n, _ = syscall.Write(int(fd), p)
+			return true
+		})
+		return max(n, 0)
+	}
 }

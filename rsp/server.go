@@ -63,6 +63,7 @@ func NewServer(rw io.ReadWriteCloser, o *ServerOptions) *Server {
 	}
 	s.rd = NewReader(rw, s.o.Limit)
 	s.out = newOutbox(s.o.Backlog)
+	s.out.atOnce = writesAtOnce(rw)
 	s.written.Go(func() {
 		if err := s.out.drain(rw); err != nil {
 			s.o.Log.Debug("write to gdb", "err", err)

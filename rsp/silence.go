@@ -62,18 +62,22 @@ func (c *Client) patience() time.Duration {
 }
 
 // listen begins to wait anew: something was heard, or something else is waited
-// for. Called with mu held.
+// for. A timer that is set already is left to go off too early, and is set again then: to
+// set one wakes a thread, and would do so for each request. Called with mu held.
 func (c *Client) listen() {
 	d := c.patience()
 	if d == 0 {
-		c.silence.Stop()
 		return
 	}
 	c.due = time.Now().Add(d)
-	c.silence.Reset(d)
+	if c.wakes.IsZero() || c.due.Before(c.wakes) {
+		c.wakes = c.due
+		c.silence.Reset(d)
+	}
 }
 
-// hearing is the stream of a client that notes each sign of life.
+// hearing is the stream of a client that notes each sign of life. What is sent in answer to
+// what one Read brought goes out with the next.
 type hearing struct {
 	io.Reader
 	c *Client
@@ -81,7 +85,9 @@ type hearing struct {
 
 // Read reads, and begins the wait for the next byte.
 func (h hearing) Read(p []byte) (int, error) {
+	h.c.out.release()
 	n, err := h.Reader.Read(p)
+	h.c.out.hold()
 	h.c.mu.Lock()
 	defer h.c.mu.Unlock()
 	h.c.listen()
@@ -104,8 +110,15 @@ func (c *Client) endSilences(ended <-chan struct{}) {
 // endSilence sends again what may be lost, or fails whoever waits.
 func (c *Client) endSilence() {
 	c.mu.Lock()
-	if c.closed || c.patience() == 0 || time.Now().Before(c.due) {
-		c.mu.Unlock() // it was heard of just now
+	c.wakes = time.Time{}
+	if c.closed || c.patience() == 0 {
+		c.mu.Unlock()
+		return
+	}
+	if left := time.Until(c.due); left > 0 { // it was heard of since
+		c.wakes = c.due
+		c.silence.Reset(left)
+		c.mu.Unlock()
 		return
 	}
 	head := c.flight[0]

@@ -129,10 +129,9 @@ func (s StopReply) Append(dst []byte) []byte {
 	return append(dst, fields...)
 }
 
+// appendFields puts the registers last: gdb skips those that come before it knows
+// whose they are.
 func (s StopReply) appendFields(dst []byte) []byte {
-	for _, r := range s.Regs {
-		dst = fmt.Appendf(dst, "%02x:%x;", r.N, r.Value)
-	}
 	if s.Reason.watches() {
 		dst = fmt.Appendf(dst, "%v:%x;", s.Reason, s.WatchAddr)
 	} else if s.Reason != NoReason && s.Reason != OtherEvent {
@@ -143,6 +142,9 @@ func (s StopReply) appendFields(dst []byte) []byte {
 	}
 	for _, f := range s.Extra {
 		dst = fmt.Appendf(dst, "%s:%s;", f.Key, f.Value)
+	}
+	for _, r := range s.Regs {
+		dst = fmt.Appendf(dst, "%02x:%x;", r.N, r.Value)
 	}
 	return dst
 }

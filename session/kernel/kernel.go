@@ -38,6 +38,7 @@ type Kernel struct {
 	layouts  layouts
 	shapes   map[string]*shape // see shape
 	runner   *shape            // see runnerShape
+	current  addr.Addr         // see currentTask; 0 if not found yet
 	offsets  map[int]uint64    // of per-CPU data, as last read; see numberOf
 	log      *slog.Logger
 	modules  moduleCache

@@ -27,7 +27,7 @@ func (k *Kernel) Runner(ctx context.Context, c target.CPU) (Runner, error) {
 
 // runnerAt reads the runner of the CPU whose per-CPU data is at an offset.
 func (k *Kernel) runnerAt(m target.Memory, off uint64) (Runner, error) {
-	at, err := k.perCPUVarLink("current_task", "current_task")
+	at, err := k.currentTask()
 	if err != nil {
 		return Runner{}, err
 	}
@@ -48,6 +48,18 @@ func (k *Kernel) runnerAt(m target.Memory, off uint64) (Runner, error) {
 	comm, _ := o.bytes("comm")
 	r.Comm = printable(comm)
 	return r, nil
+}
+
+// currentTask is where the pointer to the running task lies in per-CPU data.
+func (k *Kernel) currentTask() (addr.Addr, error) {
+	if k.current != 0 {
+		return k.current, nil
+	}
+	at, err := k.perCPUVarLink("current_task", "current_task")
+	if err == nil {
+		k.current = at
+	}
+	return at, err
 }
 
 func (k *Kernel) runnerShape() (*shape, error) {
@@ -74,7 +86,7 @@ type Foresight struct {
 
 // Foresight gives what Runner reads.
 func (k *Kernel) Foresight() (*Foresight, error) {
-	at, err := k.perCPUVarLink("current_task", "current_task")
+	at, err := k.currentTask()
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (s *Session) Subscribe() (<-chan Event, func()) {
 // Tell shows a line to whoever hears of events, as a [Note].
 func (s *Session) Tell(text string) { s.emit(Event{Kind: Note, Text: text}) }
 
-// publish is for the loop's goroutine only.
+// publish is for a turn of the loop.
 func (s *Session) publish(e Event) {
 	e.Time = time.Now().UTC()
 	if s.opts.OnEvent != nil {

@@ -143,7 +143,7 @@ func (v *Stopped) libraryModules(ctx context.Context) []*symbols.Module {
 	return list
 }
 
-// consult tells those who wait of the new list. It is for the loop's goroutine.
+// consult tells those who wait of the new list. It is for a turn of the loop.
 func (s *Session) consult() {
 	for g := range s.gdbs {
 		if g.waits && g.due {
@@ -156,7 +156,7 @@ func (s *Session) consult() {
 
 // consulted lets the guest go on when nobody looks any more. instead is what the
 // client that had resumed the guest now wants, nil if that has not changed. It is for
-// the loop's goroutine.
+// a turn of the loop.
 func (s *Session) consulted(instead *machine.Resume) {
 	if instead != nil {
 		s.instead = instead

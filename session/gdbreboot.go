@@ -42,8 +42,8 @@ func (v *Stopped) kernelMoved(ctx context.Context) {
 	})
 }
 
-// exits tells a gdb that waits that its program has ended. It is for the loop's
-// goroutine.
+// exits tells a gdb that waits that its program has ended. It is for a turn
+// of the loop.
 func (g *gdbClient) exits() {
 	g.waits, g.looks, g.moved, g.slide = false, false, false, nil
 	g.print("ktrap: the guest has rebooted, and KASLR has put its kernel elsewhere: connect again, breakpoints come along\n")

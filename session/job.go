@@ -22,26 +22,21 @@ func (s *Session) Quiesced(ctx context.Context, f func(context.Context, *Stopped
 	return s.job(ctx, true, f)
 }
 
+// job runs f on its caller's goroutine when the machine says that it is its turn:
+// another one would cost each of gdb's packets a turn more.
 func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context, *Stopped) error) error {
-	answer := make(chan error, 1) // of f, or the refusal to run it
-	var taken atomic.Bool         // by the worker that runs f, or by its caller, who waits no longer
-	work := func(workCtx context.Context) machine.JobDone {
-		if !taken.CompareAndSwap(false, true) {
-			return machine.JobDone{}
-		}
-		jobCtx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(workCtx, cancel)()
-		v := &Stopped{Session: s, World: s.world.Load(), shown: new(*Crash)}
-		answer <- s.guarded(jobCtx, v, f)
-		if *v.shown == nil {
-			return machine.JobDone{}
-		}
-		return machine.JobDone{Show: true, Thread: (*v.shown).Thread, Report: *v.shown}
-	}
+	refused := make(chan error, 1)
+	turn := make(chan chan struct{}, 1) // to be closed when f has ended
+	var taken atomic.Bool               // by the loop, for f, or by its caller, who waits no longer
 	err := s.call(func() {
 		id := s.newID()
-		s.waiting[id], s.work[id] = answer, work
+		s.waiting[id], s.work[id] = refused, func() bool {
+			if !taken.CompareAndSwap(false, true) {
+				return false
+			}
+			turn <- s.workBegins()
+			return true
+		}
 		s.step(machine.Job{ID: id, Quiesce: quiesce})
 	})
 	if err != nil && taken.CompareAndSwap(false, true) {
@@ -49,7 +44,9 @@ func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context,
 	}
 	var gaveUp error
 	select {
-	case err := <-answer:
+	case idle := <-turn:
+		return s.atWork(ctx, idle, f)
+	case err := <-refused:
 		return err
 	case <-s.done:
 		gaveUp = s.lostError()
@@ -59,7 +56,25 @@ func (s *Session) job(ctx context.Context, quiesce bool, f func(context.Context,
 	if taken.CompareAndSwap(false, true) {
 		return gaveUp
 	}
-	return <-answer // f runs, soon to end, and what it writes to is the caller's
+	return s.atWork(ctx, <-turn, f) // soon to end, as it is told so
+}
+
+// atWork runs f with the stop lease, and gives that back.
+func (s *Session) atWork(ctx context.Context, idle chan struct{}, f func(context.Context, *Stopped) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.workCtx, cancel)()
+	v := &Stopped{Session: s, World: s.world.Load(), shown: new(*Crash)}
+	defer func() { // also when f ends its goroutine
+		done := machine.JobDone{}
+		if c := *v.shown; c != nil {
+			done = machine.JobDone{Show: true, Thread: c.Thread, Report: c}
+		}
+		close(idle)
+		s.send(done)
+		s.tasks.Done()
+	}()
+	return s.guarded(ctx, v, f)
 }
 
 // guarded runs a job's function; a panic in it is an error.
@@ -72,19 +87,27 @@ func (s *Session) guarded(ctx context.Context, v *Stopped, f func(context.Contex
 	return f(ctx, v)
 }
 
-// startWorker runs an inspection or a job, of which the machine wants one at a
-// time, and tells the machine of its end. It is for the loop's goroutine only.
+// startWorker runs an inspection, of which or of a job the machine wants one at a
+// time, and tells the machine of its end. It is for a turn of the loop.
 func (s *Session) startWorker(f func(context.Context) machine.Event) {
-	idle := make(chan struct{})
-	s.idle = idle
-	s.tasks.Go(func() {
+	idle := s.workBegins()
+	go func() {
+		defer s.tasks.Done()
 		done := f(s.workCtx)
 		close(idle)
 		s.send(done)
-	})
+	}()
 }
 
-// newID is for the loop's goroutine only.
+// workBegins gives what is to be closed when it has ended. It is for a turn
+// of the loop.
+func (s *Session) workBegins() chan struct{} {
+	s.tasks.Add(1)
+	s.idle = make(chan struct{})
+	return s.idle
+}
+
+// newID is for a turn of the loop.
 func (s *Session) newID() int {
 	s.nextID++
 	return s.nextID

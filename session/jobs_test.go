@@ -38,27 +38,35 @@ func TestAWaitThatIsCancelledLeavesNothingBehind(t *testing.T) {
 }
 
 func TestNobodyResumesAGuestBetweenTheInterruptAndTheWaitForIt(t *testing.T) {
-	s := newSession(&Options{})
-	defer close(s.done) // the loop is played here
-	turn := func() {
-		select {
-		case ev := <-s.post:
-			s.step(ev)
-		case f := <-s.calls:
-			f()
+	s := newSession(&Options{}) // whose loop has not begun
+	queued := func(n int) {
+		for {
+			s.turns.mu.Lock()
+			has := len(s.turns.queue)
+			s.turns.mu.Unlock()
+			if has == n {
+				return
+			}
+			runtime.Gosched()
 		}
 	}
 	halted := make(chan error, 1)
 	go func() { halted <- s.halt(t.Context()) }() // a gdb connects
-	turn()
-	s.machine.Step(machine.Resume{Packet: []byte("vCont;c")}) // another one is next
-	select {
-	case err := <-halted:
-		if err != nil {
-			t.Error(err)
+	queued(1)
+	s.post(func() { s.machine.Step(machine.Resume{Packet: []byte("vCont;c")}) }) // another one is next
+	s.begin()
+	for waits := 0; ; {
+		select {
+		case err := <-halted:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
 		}
-	case <-s.calls:
-		t.Error("it waits for a guest that runs, and has interrupted one that stood")
+		if err := s.call(func() { waits = len(s.stops) }); err != nil || waits > 0 {
+			t.Fatalf("it waits for a guest that runs, and has interrupted one that stood: %v", err)
+		}
 	}
 }
 
@@ -69,8 +77,9 @@ func TestAStubThatIsGoneIsToldOfToWhoeverAsksAndDoesNotWait(t *testing.T) {
 	if err := s.UntilLost(ended); err != nil {
 		t.Errorf("the stub is there, and the error is %v", err)
 	}
+	s.begin()
+	s.end()
 	close(s.stubLost)
-	close(s.done)
 	for range 100 { // a select among several that are ready is right now and then
 		if err := s.UntilLost(ended); !errors.Is(err, rsp.ErrClosed) {
 			t.Fatalf("error %v", err)

@@ -15,64 +15,24 @@ import (
 // ripNumber is rip in the register order of QEMU's x86-64 description.
 const ripNumber = 16
 
-// loop owns the machine: it takes events and runs their effects until ctx
-// ends. A panic of ktrap's own ends the loop and whoever is at work, not the
+// failed ends the loop after a panic of ktrap's own, and whoever is at work, not the
 // process: the guest is still to be let go.
-func (s *Session) loop(ctx context.Context) {
-	defer close(s.done)
-	defer s.stopWork()
-	defer func() {
-		if r := recover(); r != nil {
-			s.bug = s.bugError("session loop", r)
-		}
-	}()
-	for {
-		select {
-		case ev := <-s.post:
-			s.step(ev)
-		case err := <-s.gone:
-			s.lost = err
-			close(s.stubLost)
-			s.step(machine.StubLost{Err: err})
-		case f := <-s.calls:
-			f()
-		case <-ctx.Done():
-			return
-		}
-	}
+func (s *Session) failed(r any) {
+	s.bug = s.bugError("session loop", r)
+	s.stopWork()
+}
+
+// lose tells everybody that the stub's connection has ended.
+func (s *Session) lose(err error) {
+	s.lost = err
+	close(s.stubLost)
+	s.step(machine.StubLost{Err: err})
 }
 
 // send hands an event to the loop, or drops it when the loop has ended.
-func (s *Session) send(ev machine.Event) {
-	select {
-	case s.post <- ev:
-	case <-s.done:
-	}
-}
+func (s *Session) send(ev machine.Event) { s.post(func() { s.step(ev) }) }
 
-// call runs f on the loop and waits for it.
-// Errors: rsp.ErrClosed when the loop has ended.
-func (s *Session) call(f func()) error {
-	ran := make(chan struct{})
-	select {
-	case s.calls <- func() { f(); close(ran) }:
-		select {
-		case <-ran:
-			return nil
-		case <-s.done: // f has panicked, or was the last thing the loop did
-			select {
-			case <-ran:
-				return nil
-			default:
-				return rsp.ErrClosed
-			}
-		}
-	case <-s.done:
-		return rsp.ErrClosed
-	}
-}
-
-// step is for the loop's goroutine only.
+// step is for a turn of the loop.
 func (s *Session) step(ev machine.Event) {
 	ran := s.machine.Runs()
 	effects := s.machine.Step(ev)
@@ -94,6 +54,7 @@ func (s *Session) run(e machine.Effect) {
 		s.resumed.Store(true)
 		s.noteBefore()
 		s.stepped = s.machine.Stepped()
+		s.letGoOf(e.Packet)
 		s.resumeStub(e.Packet)
 	case machine.StepStub:
 		s.noteBefore()
@@ -115,10 +76,12 @@ func (s *Session) run(e machine.Effect) {
 	case machine.Inspect:
 		s.startWorker(func(ctx context.Context) machine.Event { return s.inspect(ctx, e.Hit) })
 	case machine.RunJob:
-		f := s.work[e.ID]
+		begin := s.work[e.ID]
 		delete(s.work, e.ID)
 		delete(s.waiting, e.ID)
-		s.startWorker(func(ctx context.Context) machine.Event { return f(ctx) })
+		if !begin() { // nobody waits for it any more
+			s.step(machine.JobDone{})
+		}
 	case machine.Announce:
 		s.announce(e.Stop)
 	case machine.Consult:

@@ -5,17 +5,18 @@
 // Goroutines, all started in [Run] and joined before it returns:
 //
 //   - stub reader: rsp.Client.Run with its writer and its clock; blocks on the stub, posts stops to the loop
-//   - loop: runs machine.Step and its effects; owns every field marked so
 //   - acceptor, and a reader and a writer per gdb: block on their sockets; the
 //     readers post packets and wait for what the writers are to carry
-//   - at most one worker: an inspection or a job, while the guest stands
+//   - at most one worker, while the guest stands: an inspection; a job is run by who asks for it
 //   - fetchers, while debug information is missing: block on the network, and on
 //     each other; what has come is put to use by a job
 //   - an unpacker of source text, the first time that some is wanted
 //   - watcher: asks for a look every now and then while no kernel is known, and
 //     when a report does not end
 //
-// Everything else runs on the goroutine of the caller's front.
+// The loop, which runs machine.Step and its effects and owns every field marked so, is no
+// goroutine: it is whoever has its turn (see turns). Everything else runs on the goroutine of
+// the caller's front.
 package session
 
 import (
@@ -47,13 +48,10 @@ type Session struct {
 
 	foresight atomic.Pointer[foreseen] // written by the worker; nil: none yet
 
-	post     chan machine.Event // unbuffered: whoever reports waits until the loop has it
-	calls    chan func()        // run on the loop
-	gone     chan error         // one slot: why the stub's connection has ended
-	done     chan struct{}      // closed when the loop has ended
-	stubLost chan struct{}      // closed by the loop when it has heard of that
-	tasks    sync.WaitGroup     // workers and what brings replies to the loop
-	read     sync.WaitGroup     // the stub reader
+	*turns                 // the loop
+	stubLost chan struct{} // closed by the loop when it has heard that the stub's connection has ended
+	tasks    sync.WaitGroup
+	read     sync.WaitGroup // the stub reader
 
 	workCtx  context.Context // of workers; set before the loop starts
 	stopWork context.CancelFunc
@@ -67,19 +65,20 @@ type Session struct {
 
 	// Owned by the loop.
 	machine   *machine.Machine
-	waiting   map[int]chan error // resumes and jobs that have not been answered
-	work      map[int]func(context.Context) machine.JobDone
+	waiting   map[int]chan error  // resumes and jobs that have not been answered
+	work      map[int]func() bool // begins a job; false: it is not wanted any more
 	nextID    int
 	stopped   Stop
-	stopCount uint64                  // how many stops were announced
-	resumer   *gdbClient              // who let the guest run, nil if it was no gdb
-	instead   *machine.Resume         // see consulted
-	stepped   []rsp.ThreadID          // CPUs that went on by one instruction only
-	before    map[rsp.ThreadID][]byte // their registers when that was begun, nil where not known
-	begins    bool                    // a resume was taken, and nothing of it was done yet
-	offFrom   []byte                  // those of the CPU that steps off a breakpoint; likewise
-	stops     map[chan Stop]struct{}  // who waits for the guest to stand
-	idle      chan struct{}           // closed when the last worker has ended; read when done is closed
+	stopCount uint64                          // how many stops were announced
+	resumer   *gdbClient                      // who let the guest run, nil if it was no gdb
+	instead   *machine.Resume                 // see consulted
+	stepped   []rsp.ThreadID                  // CPUs that went on by one instruction only
+	before    map[rsp.ThreadID][]byte         // their registers when that was begun, nil where not known
+	begins    bool                            // a resume was taken, and nothing of it was done yet
+	offFrom   []byte                          // those of the CPU that steps off a breakpoint; likewise
+	lingers   map[machine.Point]machine.Owner // taken out by that client, and still in the stub
+	stops     map[chan Stop]struct{}          // who waits for the guest to stand
+	idle      chan struct{}                   // closed when the last worker has ended; read when done is closed
 	watchers  map[chan Event]struct{}
 	gdbs      map[*gdbClient]struct{}
 	lost      error
@@ -135,7 +134,7 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 			}
 		},
 		OnRefused: func(err error) { s.send(machine.StubRefused{Err: err}) },
-		OnClose:   func(err error) { s.gone <- err }, // called once
+		OnClose:   func(err error) { s.post(func() { s.lose(err) }) }, // called once
 	})
 	s.read.Go(func() { _ = s.client.Run() }) // its error reaches OnClose
 	defer s.read.Wait()
@@ -161,31 +160,30 @@ func (s *Session) greet(ctx context.Context) error {
 }
 
 func newSession(o *Options) *Session {
-	return &Session{
-		opts: o, log: o.logger(), leaving: leaveTimeout,
-		post: make(chan machine.Event), gone: make(chan error, 1), calls: make(chan func()), done: make(chan struct{}), stubLost: make(chan struct{}),
-		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func(context.Context) machine.JobDone),
+	s := &Session{
+		opts: o, log: o.logger(), leaving: leaveTimeout, stubLost: make(chan struct{}),
+		machine: machine.New(), waiting: make(map[int]chan error), work: make(map[int]func() bool),
 		stops: make(map[chan Stop]struct{}), watchers: make(map[chan Event]struct{}), gdbs: make(map[*gdbClient]struct{}),
 		armed: make(map[addr.Addr]*trap.Point), hooks: make(map[addr.Addr][]*Hook), fetcher: newFetcher(),
-		unpacked: make(map[string]*unpacking),
+		unpacked: make(map[string]*unpacking), lingers: make(map[machine.Point]machine.Owner),
 	}
+	s.turns = newTurns(s.failed)
+	return s
 }
 
 // serve runs the loop, attaches to the kernel, and gives the session to front.
 func (s *Session) serve(ctx context.Context, front func(context.Context, *Session) error) (err error) {
-	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
-	s.workCtx, s.stopWork = context.WithCancel(loopCtx)
+	s.workCtx, s.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.stopWork()
 	var stopFetch context.CancelFunc
 	s.fetchCtx, stopFetch = context.WithCancel(ctx)
 	s.waits.Store(true)
-	var loop sync.WaitGroup
-	loop.Go(func() { s.loop(loopCtx) })
+	s.begin()
 	defer func() {
 		err = errors.Join(err, s.leave())
-		stopLoop()
+		s.stopWork()
+		s.end()
 		s.client.Close()
-		loop.Wait()
 		s.read.Wait()
 		s.tasks.Wait()
 		s.ended = true

@@ -146,9 +146,14 @@ func (v *Stopped) arm(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// removeLeftover removes breakpoints until the stub says there is none; more
-// than a few are not believed.
+// removeLeftover removes breakpoints that are no client's until the stub says there is
+// none; more than a few are not believed.
 func (v *Stopped) removeLeftover(ctx context.Context, at addr.Addr) {
+	ours := false
+	_ = v.call(func() { ours = v.machine.Points.Code(at) || v.isLingering(at) }) // the next question fails as well
+	if ours {
+		return
+	}
 	for range 4 {
 		if v.client.Remove(ctx, 0, uint64(at), 1) != nil {
 			return

@@ -25,26 +25,28 @@ type gdbClient struct {
 	server *rsp.Server
 
 	// Owned by the loop.
-	waits   bool   // gdb has resumed the guest and waits for a stop reply
-	gaveUp  bool   // it was dropped
-	wants   bool   // it has interrupted, and no stop that it was told of since was due to that
-	extends bool   // it said `target extended-remote`: a detach does not end the talk
-	thread  int    // gdb's Hg: what its g and m mean
-	steps   int    // gdb's Hc: what a bare s steps
-	at      place  // the thread that it was told has stopped
-	saw     uint64 // number of the stop it was last told of
-	byCPU   bool   // its threads are CPUs
-	lldb    bool   // it is LLDB
-	modules bool   // it reads the list of modules, and is to hear of changes
-	due     bool   // the list has changed since
-	looks   bool   // it was told, and reads; the guest goes on when it has resumed
-	listed  int    // how often it has read the list of threads at this stop, without what it does by itself
+	waits     bool   // gdb has resumed the guest and waits for a stop reply
+	gaveUp    bool   // it was dropped
+	wants     bool   // it has interrupted, and no stop that it was told of since was due to that
+	extends   bool   // it said `target extended-remote`: a detach does not end the talk
+	thread    int    // gdb's Hg: what its g and m mean
+	steps     int    // gdb's Hc: what a bare s steps
+	at        place  // the thread that it was told has stopped
+	saw       uint64 // number of the stop it was last told of
+	byCPU     bool   // its threads are CPUs
+	lldb      bool   // it is LLDB
+	described bool   // it has read which registers there are
+	modules   bool   // it reads the list of modules, and is to hear of changes
+	due       bool   // the list has changed since
+	looks     bool   // it was told, and reads; the guest goes on when it has resumed
+	listed    int    // how often it has read the list of threads at this stop, without what it does by itself
 
 	slide *addr.Slide // where it was told that the kernel is; nil before that
 	moved bool        // the kernel is elsewhere since a reboot
 
 	// Owned by the reader.
 	list      []gdbview.Thread // of tasks, as gdb has read it last
+	passed    int              // how many of those are on it only because they ran
 	sliced    []byte           // the object that gdb reads in slices
 	slicedKey string
 }
@@ -123,7 +125,7 @@ type moment struct {
 	lldb   bool
 }
 
-// moment is for the loop's goroutine.
+// moment is for a turn of the loop.
 func (g *gdbClient) moment() moment {
 	now := moment{
 		runs: g.s.machine.Runs() && !g.looks, thread: g.thread, sees: g.thread, steps: g.steps, at: g.at,
@@ -175,7 +177,7 @@ func (g *gdbClient) gone(ctx context.Context) {
 	}
 }
 
-// send is for the loop's goroutine, which it never holds up.
+// send is for a turn of the loop, which it never holds up.
 func (g *gdbClient) send(body []byte) { g.noteSent(g.server.Send(body)) }
 
 // reply answers a packet from the reader's goroutine. gdb has not resumed the guest:
@@ -188,7 +190,7 @@ func (g *gdbClient) replied(err error) {
 	}
 }
 
-// print shows text in gdb's console, on the loop's goroutine; gdb takes it only
+// print shows text in gdb's console, in a turn of the loop; gdb takes it only
 // while it waits. What comes from the guest must not move the cursor of a terminal.
 func (g *gdbClient) print(text string) {
 	g.noteSent(g.server.SendOutput([]byte(vm.Printable([]byte(text)))))

@@ -81,8 +81,9 @@ func (g *gdbClient) execFile() ([]byte, error) {
 // features gives QEMU's target description.
 func (g *gdbClient) features(ctx context.Context, annex string) ([]byte, error) {
 	text, err := g.s.client.Xfer(ctx, "features", annex)
-	if annex == "target.xml" {
+	if err == nil && annex == "target.xml" {
 		text = gdbview.WithoutOS(text)
+		_ = g.s.call(func() { g.described = true }) // the reply fails as well
 	}
 	return text, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"ktrap/rsp"
 	"ktrap/session/gdbview"
 	"ktrap/session/report"
 	"ktrap/session/target"
@@ -60,6 +61,33 @@ func (v *Stopped) savedRegisters(ctx context.Context, at place, p string) ([]byt
 	return nil, fmt.Errorf("no register has number %d", n)
 }
 
+// expedited gives the registers with which gdb shows a stop, to be sent together with
+// it: gdb asks for all of them else. None if they cannot be had, of which gdb then hears, or
+// if gdb has not read how they are numbered.
+func (v *Stopped) expedited(ctx context.Context, g *gdbClient, at place) (regs []rsp.ExpeditedReg) {
+	described := false
+	_ = v.call(func() { described = g.described }) // after the loop's end nobody is told
+	desc, err := v.Target.Description(ctx)
+	if err != nil || !described {
+		return nil
+	}
+	value, err := v.saved(ctx, at)
+	if err != nil {
+		return nil
+	}
+	for _, r := range desc.Registers {
+		if r.Num >= expeditedRegisters {
+			break
+		}
+		if raw, ok := value(r); ok {
+			sized := make([]byte, (r.Bits+7)/8) // gdb drops a whole stop for one of another size
+			copy(sized, raw)
+			regs = append(regs, rsp.ExpeditedReg{N: r.Num, Value: sized})
+		}
+	}
+	return regs
+}
+
 // saved gives the registers of a thread.
 func (v *Stopped) saved(ctx context.Context, at place) (func(target.Register) ([]byte, bool), error) {
 	if at.runs { // read once for gdb and ktrap
@@ -91,6 +119,10 @@ func (v *Stopped) saved(ctx context.Context, at place) (func(target.Register) ([
 func nowhere(r target.Register) ([]byte, bool) {
 	return word(0), r.Name == "rip" || r.Name == "rsp"
 }
+
+// expeditedRegisters is how many registers QEMU's description has before those of the
+// FPU and of the system: rax to r15, rip, eflags, and six selectors.
+const expeditedRegisters = 24
 
 // Segments of kernel code. Source: linux arch/x86/include/asm/segment.h.
 var kernelSegments = map[string]uint64{"cs": 0x10, "ss": 0x18}

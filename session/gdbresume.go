@@ -89,7 +89,7 @@ func (g *gdbClient) resume(ctx context.Context, p string, now *moment) {
 }
 
 // letRun does what a gdb asks with a resume, or tells it why that cannot be. It is for
-// the loop's goroutine.
+// a turn of the loop.
 func (g *gdbClient) letRun(r *machine.Resume, still *place, why string) {
 	g.waits = true
 	if g.saw != g.s.stopCount && !g.s.machine.Runs() { // by now, if not when the packet came
@@ -115,7 +115,7 @@ func (g *gdbClient) letRun(r *machine.Resume, still *place, why string) {
 	}
 }
 
-// looked ends a look at the list of modules. It is for the loop's goroutine.
+// looked ends a look at the list of modules. It is for a turn of the loop.
 func (g *gdbClient) looked(r *machine.Resume) {
 	g.looks = false
 	if g.s.resumer != g {

@@ -18,7 +18,7 @@ const (
 	sigTrap = 5
 )
 
-// tell gives gdb the stop it waits for. It is for the loop's goroutine; whose
+// tell gives gdb the stop it waits for. It is for a turn of the loop; whose
 // task has stopped is found out by a goroutine that ends when gdb has been told.
 func (g *gdbClient) tell(stop Stop) {
 	switch {
@@ -40,7 +40,7 @@ func (g *gdbClient) tell(stop Stop) {
 
 // tellAgain answers gdb's resume with a stop although nothing has run: gdb says
 // that the thread has stopped, and does not try to go on with a step. at is that
-// thread, nil for the one that stopped last. It is for the loop's goroutine.
+// thread, nil for the one that stopped last. It is for a turn of the loop.
 func (g *gdbClient) tellAgain(at *place) {
 	g.s.tasks.Go(func() { g.deliver(at, true) })
 }
@@ -80,6 +80,7 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 	if again {
 		reply.Signal, reply.Reason = sigNone, rsp.NoReason
 	}
+	reply.Regs = v.expedited(ctx, g, at)
 	return v.call(func() {
 		if !g.waits {
 			return // told already
@@ -97,7 +98,7 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 	})
 }
 
-// stands notes where gdb believes the guest to stand. It is for the loop's goroutine.
+// stands notes where gdb believes the guest to stand. It is for a turn of the loop.
 func (g *gdbClient) stands(at place) {
 	g.at, g.thread, g.steps, g.saw = at, at.id, at.id, g.s.stopCount
 	g.listed = 0

@@ -9,6 +9,7 @@ import (
 	"ktrap/rsp"
 	"ktrap/session/gdbview"
 	"ktrap/session/kernel"
+	"ktrap/session/target"
 	"ktrap/session/unwind"
 )
 
@@ -16,12 +17,16 @@ import (
 // and once more when its user asks. Only then are all tasks walked. gdb forgets a
 // thread that is not listed, with its number and the breakpoints that are for it, and
 // compares what it knows with the list one by one: so what it was told once stays in
-// the list until the next walk, and where there are many tasks it is told of none
-// but those that run, until somebody asks.
+// the list until the next walk, of which it is told no more than it needs until somebody
+// asks: where there are many tasks, of none but those that run.
 
 // manyTasks is how many tasks there may be for gdb to know them all without having
 // asked.
 const manyTasks = 1000
+
+// mostPassed is how many tasks that were only seen running are kept before those are
+// looked for that have ended meanwhile.
+const mostPassed = 256
 
 // threads gives the list to gdb.
 func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Thread, err error) {
@@ -35,11 +40,13 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 		switch {
 		case now.byCPU || v.World == nil:
 			g.list = nil
+		case !all && g.passed > mostPassed:
+			g.forget(ctx, v)
 		case all || g.list == nil && !v.manyTasks(ctx):
 			if err := v.walkTasks(ctx); err != nil {
 				v.log.Debug("list tasks for gdb", "err", err)
 			}
-			g.list = v.threads.list
+			g.list, g.passed = v.threads.list, 0
 		}
 		list, err = v.threadList(ctx, now.byCPU, all || first, g.list)
 		return err
@@ -49,10 +56,23 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 		list = append(list, gdbview.Thread{ID: now.at.id, Core: now.at.cpu.Index, Name: "stopped here"})
 	}
 	g.remember(list)
-	if !all && len(list) > manyTasks {
-		gdbview.Shorten(list)
+	if !all {
+		gdbview.Shorten(list, len(list) <= manyTasks)
 	}
 	return list, err
+}
+
+// forget drops those of the list that have ended.
+func (g *gdbClient) forget(ctx context.Context, v *Stopped) {
+	g.passed = 0
+	if err := v.walkTasks(ctx); err != nil { // what is not found may be there
+		v.log.Debug("list tasks for gdb", "err", err)
+		return
+	}
+	g.list = slices.DeleteFunc(slices.Clone(g.list), func(t gdbview.Thread) bool {
+		_, there := v.threads.tasks[t.ID]
+		return !there
+	})
 }
 
 // remember adds the tasks that gdb is told of because they run.
@@ -61,6 +81,7 @@ func (g *gdbClient) remember(told []gdbview.Thread) {
 		known := func(k gdbview.Thread) bool { return k.ID == t.ID }
 		if t.Core >= 0 && t.ID < gdbview.CPU && !slices.ContainsFunc(g.list, known) {
 			g.list = append(slices.Clip(g.list), gdbview.Thread{ID: t.ID, Core: -1, Name: t.Name})
+			g.passed++
 		}
 	}
 }
@@ -99,9 +120,12 @@ func (v *Stopped) walkTasks(ctx context.Context) error {
 // run now, of which it is told more. Not all of those are looked for at a stop
 // at which nobody has asked.
 func (v *Stopped) threadList(ctx context.Context, byCPU, all bool, known []gdbview.Thread) ([]gdbview.Thread, error) {
+	if byCPU && !all {
+		return v.namedCPUs(ctx)
+	}
 	var running []runner
 	seen := v.threads.running != nil && v.threads.epoch == v.Target.Epoch()
-	if seen || all || byCPU || v.World == nil {
+	if seen || all || v.World == nil {
 		var err error
 		if running, err = v.runners(ctx); err != nil {
 			return nil, err
@@ -140,14 +164,35 @@ func (r *runner) thread() gdbview.Thread {
 	return gdbview.Thread{ID: r.id, Core: r.cpu.Index, Name: r.task.Comm, Text: fmt.Sprintf("R, on CPU %d", r.cpu.Index)}
 }
 
+// namedCPUs is the list of CPUs without what they run, which takes a question to each.
+func (v *Stopped) namedCPUs(ctx context.Context) ([]gdbview.Thread, error) {
+	t := &v.threads
+	if t.cpus == nil {
+		var err error
+		if t.cpus, err = v.Target.CPUs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]gdbview.Thread, len(t.cpus))
+	for i, c := range t.cpus {
+		out[i] = cpuThread(c)
+	}
+	return out, nil
+}
+
+func cpuThread(c target.CPU) gdbview.Thread {
+	return gdbview.Thread{ID: gdbview.CPU + c.Index, Core: c.Index, Name: fmt.Sprintf("CPU %d", c.Index)}
+}
+
 func cpuThreads(running []runner) []gdbview.Thread {
 	var out []gdbview.Thread
 	for _, r := range running {
-		text := "no task is known"
+		t := cpuThread(r.cpu)
+		t.Text = "no task is known"
 		if r.task.Addr != 0 {
-			text = fmt.Sprintf("%s [%d]", r.task.Comm, r.task.PID)
+			t.Text = fmt.Sprintf("%s [%d]", r.task.Comm, r.task.PID)
 		}
-		out = append(out, gdbview.Thread{ID: gdbview.CPU + r.cpu.Index, Core: r.cpu.Index, Name: fmt.Sprintf("CPU %d", r.cpu.Index), Text: text})
+		out = append(out, t)
 	}
 	return out
 }

@@ -25,10 +25,10 @@ type foreseen struct {
 	gs map[rsp.ThreadID]uint64 // by CPU, as of its last stop; the loop's, but for readAhead while a stop is located
 }
 
-// readStop reads where a CPU has stopped. It is for the loop's goroutine.
+// readStop reads where a CPU has stopped. It is for a turn of the loop.
 func (s *Session) readStop(thread rsp.ThreadID) {
 	seen, w := s.foresight.Load(), s.world.Load()
-	if seen == nil || w == nil || w.Kernel != seen.kernel || !s.gdbWaits() || slices.Contains(s.stepped, thread) { // of a step it is known who runs
+	if seen == nil || w == nil || w.Kernel != seen.kernel || !s.taskWanted() || slices.Contains(s.stepped, thread) { // of a step it is known who runs
 		before := s.before[thread]
 		s.readRegisters(thread, func(raw []byte) bool { return before != nil && bytes.Equal(raw, before) })
 		return
@@ -38,7 +38,7 @@ func (s *Session) readStop(thread rsp.ThreadID) {
 }
 
 // checkStep reads where a CPU is that stood at a breakpoint. If it is not known how it
-// stood there, the pc tells. It is for the loop's goroutine.
+// stood there, the pc tells. It is for a turn of the loop.
 func (s *Session) checkStep(thread rsp.ThreadID) {
 	before := s.offFrom
 	s.readRegisters(thread, func(raw []byte) bool { return before == nil || bytes.Equal(raw, before) })
@@ -55,7 +55,7 @@ func (s *Session) readRegisters(thread rsp.ThreadID, unmoved func(raw []byte) bo
 }
 
 // noteBefore keeps what is known of the registers of the CPUs that a resume is to step,
-// at the first thing that is done of it. It is for the loop's goroutine.
+// at the first thing that is done of it. It is for a turn of the loop.
 func (s *Session) noteBefore() {
 	if !s.begins {
 		return
@@ -71,15 +71,14 @@ func (s *Session) foundPC(raw []byte, err error) { s.tellPC(raw, err, false) }
 
 func (s *Session) tellPC(raw []byte, err error, unmoved bool) {
 	pc, err := pcIn(raw, err)
-	// Not here: if the request could not be queued this is the loop.
-	s.tasks.Go(func() { s.send(machine.PC{PC: pc, Err: err, Unmoved: unmoved}) })
+	s.send(machine.PC{PC: pc, Err: err, Unmoved: unmoved})
 }
 
-// gdbWaits reports whether some gdb is to hear of the next stop. It is for the
-// loop's goroutine.
-func (s *Session) gdbWaits() bool {
+// taskWanted reports whether some gdb is to hear of the next stop under its task. It is for a
+// turn of the loop.
+func (s *Session) taskWanted() bool {
 	for g := range s.gdbs {
-		if g.waits {
+		if g.waits && !g.byCPU {
 			return true
 		}
 	}

@@ -116,57 +116,6 @@ func TestWhatCannotBeReadAheadIsReadWhenItIsAskedFor(t *testing.T) {
 	})
 }
 
-func TestABreakpointIsOutBeforeTheGuestRunsAlthoughGDBDoesNotWaitForIt(t *testing.T) {
-	const place = "0,ffffffff81000000,1"
-	var stub asker
-	hear := make(chan struct{})
-	m := &rsptest.Machine{Override: func(m *rsptest.Machine, body string) (string, bool) {
-		if body == "z"+place {
-			<-hear
-		}
-		return stub.note(m, body)
-	}}
-	withStub(t, m, func(ctx context.Context, s *Session) {
-		l := joinListening(ctx, t, s)
-		if err := l.Insert(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Remove(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
-			t.Errorf("the stub has not answered, and gdb is told: %v", err)
-		}
-		stub.take()
-		close(hear)
-		l.resume(t)
-		<-l.stops
-		if asked := stub.take(); len(asked) < 2 || asked[0] != "z"+place || asked[1] != "vCont;c" {
-			t.Errorf("the stub heard %q", asked)
-		}
-		if err := l.Remove(ctx, rsp.SoftwareBreak, uint64(text), 1); err == nil {
-			t.Error("what is not there was taken out")
-		}
-	})
-}
-
-func TestThatABreakpointStaysIsSaid(t *testing.T) {
-	m := &rsptest.Machine{Override: func(_ *rsptest.Machine, body string) (string, bool) { return "E22", body[0] == 'z' }}
-	withStub(t, m, func(ctx context.Context, s *Session) {
-		l := joinListening(ctx, t, s)
-		events, done := s.Subscribe()
-		defer done()
-		if err := l.Insert(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Remove(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
-			t.Error(err)
-		}
-		for e := range events {
-			if strings.Contains(e.Text, "remove breakpoint z0 at 0xffffffff81000000") {
-				return
-			}
-		}
-	})
-}
-
 func TestAStepThatEndsWithoutAnInstructionIsDoneAgain(t *testing.T) {
 	for _, c := range []struct {
 		moves bool // at its second try

@@ -36,12 +36,10 @@ func (v *Stopped) Kernel() (*World, error) {
 
 // Insert sets a breakpoint or watchpoint for an owner.
 func (v *Stopped) Insert(ctx context.Context, p machine.Point, owner machine.Owner) error {
-	var first bool
-	if err := v.call(func() { first = v.machine.Points.Add(p, owner) }); err != nil {
+	var first, there bool
+	err := v.call(func() { first, there = v.machine.Points.Add(p, owner), v.stays(p) })
+	if err != nil || !first || there {
 		return err
-	}
-	if !first {
-		return nil
 	}
 	if err := v.beforeInsert(ctx, p); err != nil {
 		_ = v.call(func() { v.machine.Points.Drop(p, owner) })
@@ -69,31 +67,6 @@ func (v *Stopped) Remove(ctx context.Context, p machine.Point, owner machine.Own
 	return v.removeFromStub(ctx, []machine.Point{p})
 }
 
-// removeSoon is Remove for a client that waits: what the stub was asked to set it can
-// take out, and it does so before it takes the next request. That it refuses is
-// said to whoever listens to ktrap.
-func (v *Stopped) removeSoon(ctx context.Context, p machine.Point, owner machine.Owner) error {
-	var known, last bool
-	if v.underKVM.Load() { // what is hidden in the guest's text is to be right
-		return v.Remove(ctx, p, owner)
-	}
-	if err := v.call(func() { known, last = v.machine.Points.Drop(p, owner) }); err != nil {
-		return err
-	}
-	if !known {
-		return notThere(p, owner)
-	}
-	if last {
-		s := v.Session
-		s.client.GoRemove(rsp.BreakKind(p.Kind), uint64(p.Addr), p.Size, func(err error) {
-			if err != nil && !errors.Is(err, rsp.ErrClosed) {
-				s.tasks.Go(func() { s.emit(Event{Kind: Note, Text: fmt.Sprintf("%s: %v", owner, err), Err: err}) })
-			}
-		})
-	}
-	return nil
-}
-
 func notThere(p machine.Point, owner machine.Owner) error {
 	return fmt.Errorf("remove breakpoint at %v: none of %s is there", p.Addr, owner)
 }
@@ -111,7 +84,7 @@ func (v *Stopped) removeOwner(ctx context.Context, owner machine.Owner) error {
 func (v *Stopped) removeAll(ctx context.Context) error {
 	var gone []machine.Point
 	err := v.call(func() {
-		gone = v.machine.Points.All()
+		gone = append(v.machine.Points.All(), v.lingering()...)
 		v.machine.Points = machine.Points{}
 		v.machine.Forget()
 	})

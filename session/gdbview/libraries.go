@@ -1,7 +1,6 @@
 package gdbview
 
 import (
-	"bytes"
 	"fmt"
 
 	"ktrap/symbols/addr"
@@ -17,17 +16,14 @@ type Library struct {
 // that take memory and wants an address for every one of them, even for an empty
 // one, or it takes none.
 func Libraries(list []Library) []byte {
-	var b bytes.Buffer
-	b.WriteString("<library-list>\n")
+	b := []byte("<library-list>\n")
 	for _, l := range list {
-		b.WriteString(`<library name="`)
-		escape(&b, l.Name)
-		b.WriteString(`">`)
+		b = append(b, `<library name="`...)
+		b = append(appendEscaped(b, l.Name), `">`...)
 		for _, a := range l.Sections {
-			fmt.Fprintf(&b, `<section address="0x%x"/>`, uint64(a))
+			b = fmt.Appendf(b, `<section address="0x%x"/>`, uint64(a))
 		}
-		b.WriteString("</library>\n")
+		b = append(b, "</library>\n"...)
 	}
-	b.WriteString("</library-list>\n")
-	return b.Bytes()
+	return append(b, "</library-list>\n"...)
 }

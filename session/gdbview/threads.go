@@ -3,7 +3,8 @@ package gdbview
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Thread numbers. A task is its pid; what has none is above every pid there can
@@ -31,39 +32,57 @@ type Thread struct {
 	Text string // in parentheses
 }
 
-// Shorten leaves of those that do not run the numbers only.
-func Shorten(list []Thread) {
+// Shorten leaves what a list needs that nobody looks at: the names of those that do
+// not run, or not even these.
+func Shorten(list []Thread, names bool) {
 	for i := range list {
-		if t := &list[i]; t.Core < 0 {
-			t.Name, t.Text = "", ""
+		t := &list[i]
+		if t.Core >= 0 {
+			continue
+		}
+		t.Text = ""
+		if !names {
+			t.Name = ""
 		}
 	}
 }
 
 // Threads is the object qXfer:threads.
 func Threads(list []Thread) []byte {
-	var b bytes.Buffer
-	b.WriteString("<threads>\n")
-	for _, t := range list {
-		fmt.Fprintf(&b, `<thread id="%x"`, t.ID)
-		if t.Core >= 0 {
-			fmt.Fprintf(&b, ` core="%d"`, t.Core)
-		}
-		if t.Name == "" && t.Text == "" {
-			b.WriteString("/>\n")
-			continue
-		}
-		b.WriteString(` name="`)
-		escape(&b, t.Name)
-		b.WriteString(`">`)
-		escape(&b, t.Text)
-		b.WriteString("</thread>\n")
+	const usual = 64 // bytes of a thread
+	b := append(make([]byte, 0, usual*(len(list)+1)), "<threads>\n"...)
+	for i := range list {
+		b = list[i].append(b)
 	}
-	b.WriteString("</threads>\n")
-	return b.Bytes()
+	return append(b, "</threads>\n"...)
 }
 
-// escape writes text for XML; what XML cannot hold becomes U+FFFD.
-func escape(b *bytes.Buffer, text string) {
-	_ = xml.EscapeText(b, []byte(text)) // a bytes.Buffer takes everything
+func (t *Thread) append(b []byte) []byte {
+	b = append(b, `<thread id="`...)
+	b = strconv.AppendUint(b, uint64(t.ID), 16)
+	if t.Core >= 0 {
+		b = append(b, `" core="`...)
+		b = strconv.AppendInt(b, int64(t.Core), 10)
+	}
+	if t.Name != "" {
+		b = append(b, `" name="`...)
+		b = appendEscaped(b, t.Name)
+	}
+	if t.Text == "" {
+		return append(b, "\"/>\n"...)
+	}
+	b = append(b, `">`...)
+	b = appendEscaped(b, t.Text)
+	return append(b, "</thread>\n"...)
+}
+
+// appendEscaped appends text for XML; what XML cannot hold becomes U+FFFD.
+func appendEscaped(b []byte, text string) []byte {
+	special := func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`<>&"'`, r) }
+	if strings.IndexFunc(text, special) < 0 {
+		return append(b, text...)
+	}
+	var escaped bytes.Buffer
+	_ = xml.EscapeText(&escaped, []byte(text)) // a bytes.Buffer takes everything
+	return append(b, escaped.Bytes()...)
 }

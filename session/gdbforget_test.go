@@ -1,0 +1,60 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"ktrap/rsp"
+	"ktrap/rsp/rsptest"
+)
+
+// setPID gives the task at a new pid.
+func (k *toy) setPID(task uint64, was, pid uint64) {
+	for _, s := range k.Mem {
+		for off := task - s.Addr; off+8 <= uint64(len(s.Data)); off += 8 {
+			if binary.LittleEndian.Uint64(s.Data[off:]) == was<<32|was { // and tgid
+				k.put(s.Addr+off, pid<<32|pid)
+				return
+			}
+		}
+	}
+	panic("ktrap bug: the toy has no such task")
+}
+
+func TestTasksThatHaveEndedAreForgottenInTheEnd(t *testing.T) {
+	k := newToy(t)
+	pid := uint64(42)
+	k.Run = func(*rsptest.Machine, string) string {
+		k.setPID(k.syms["sh"], pid, pid+1)
+		pid++
+		return k.goTo("toy_write", 0)
+	}
+	k.with(t, func(ctx context.Context, s *Session) {
+		l := joinListening(ctx, t, s)
+		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
+			t.Fatal(err)
+		}
+		listed := func() int {
+			list, err := l.Xfer(ctx, "threads", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Count(string(list), "<thread ")
+		}
+		listed()
+		most, last := 0, 0
+		for range mostPassed + 20 {
+			l.resume(t)
+			if got := <-l.stops; got.Thread.TID != int(pid) {
+				t.Fatalf("task %d has stopped, want %d", got.Thread.TID, pid)
+			}
+			last = listed()
+			most = max(most, last)
+		}
+		if most < mostPassed || last > 5+20 {
+			t.Errorf("at most %d threads, and in the end %d", most, last)
+		}
+	})
+}

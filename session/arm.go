@@ -22,7 +22,7 @@ const (
 
 // attach is the first look: the kernel if it has booted, and the traps.
 func (s *Session) attach(ctx context.Context, v *Stopped) error {
-	v.askKVM(ctx)
+	v.askAccelerator(ctx)
 	if !s.opts.NoTraps {
 		v.watchReset(ctx)
 	}

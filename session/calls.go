@@ -142,6 +142,7 @@ func (s *Session) AtCrash() bool {
 func (s *Session) lostError() error {
 	var lost error
 	if s.call(func() { lost = s.lost }) != nil {
+		<-s.done
 		lost = s.bug
 	}
 	if lost == nil {

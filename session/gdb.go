@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 
 	"ktrap/rsp"
@@ -158,7 +160,7 @@ func (g *gdbClient) gone(ctx context.Context) {
 	var has bool
 	_ = s.call(func() {
 		delete(s.gdbs, g)
-		has = s.machine.Points.Has(g.owner)
+		has = s.machine.Points.Has(g.owner) || slices.Contains(slices.Collect(maps.Values(s.lingers)), g.owner)
 		if g.waits && s.machine.Steps() { // nobody else waits for that step, which may never end
 			s.step(machine.Interrupt{})
 		}

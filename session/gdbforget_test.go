@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"strings"
 	"testing"
 
@@ -55,6 +56,38 @@ func TestTasksThatHaveEndedAreForgottenInTheEnd(t *testing.T) {
 		}
 		if most < mostPassed || last > 5+20 {
 			t.Errorf("at most %d threads, and in the end %d", most, last)
+		}
+	})
+}
+
+func TestCPUsAreNotAskedWhatTheyRunUntilSomebodyWantsToKnow(t *testing.T) {
+	m, _ := twoCPUs("T05thread:p01.01;")
+	withStub(t, m, func(ctx context.Context, s *Session) {
+		l := joinListening(ctx, t, s)
+		if _, err := l.Do(ctx, rsp.AnyThread, []byte("QThreadSuffixSupported")); !errors.Is(err, rsp.ErrUnsupported) { // as LLDB asks
+			t.Fatal(err)
+		}
+		l.resume(t)
+		<-l.stops
+		for _, wanted := range []bool{false, true} {
+			list, err := l.Xfer(ctx, "threads", "")
+			if said := strings.Contains(string(list), "no task is known"); err != nil || said != wanted || strings.Count(string(list), "<thread ") != 2 {
+				t.Errorf("%s, %v", list, err)
+			}
+		}
+	})
+}
+
+func TestASleepingThreadHasNoRegistersWithoutAKernel(t *testing.T) {
+	withStub(t, runs(), func(ctx context.Context, s *Session) {
+		err := s.Do(ctx, func(ctx context.Context, v *Stopped) error {
+			if regs := v.expedited(ctx, &gdbClient{described: true}, place{id: 42}); regs != nil {
+				t.Errorf("%v", regs)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }

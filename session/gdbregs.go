@@ -68,7 +68,7 @@ func (v *Stopped) expedited(ctx context.Context, g *gdbClient, at place) (regs [
 	described := false
 	_ = v.call(func() { described = g.described }) // after the loop's end nobody is told
 	desc, err := v.Target.Description(ctx)
-	if err != nil || !described {
+	if err != nil || !described || v.World == nil && !at.runs {
 		return nil
 	}
 	value, err := v.saved(ctx, at)

@@ -48,7 +48,7 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 			}
 			g.list, g.passed = v.threads.list, 0
 		}
-		list, err = v.threadList(ctx, now.byCPU, all || first, g.list)
+		list, err = v.threadList(ctx, now.byCPU, all || first && !now.byCPU, g.list)
 		return err
 	})
 	stopped := func(t gdbview.Thread) bool { return t.ID == now.at.id }

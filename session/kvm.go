@@ -25,20 +25,26 @@ type kvm struct {
 	text map[addr.Addr]byte // what stood where an int3 stands now
 }
 
-// askKVM asks QEMU once how it runs the guest.
-func (v *Stopped) askKVM(ctx context.Context) {
+// askAccelerator asks QEMU once how it runs the guest.
+func (v *Stopped) askAccelerator(ctx context.Context) {
 	said, err := v.Monitor(ctx, "info kvm")
 	if err != nil {
 		v.log.Debug("ask for KVM", "err", err)
 		return
 	}
 	if !kvmEnabled(said) {
+		said, err := v.Monitor(ctx, "info jit")
+		v.emulated.Store(err == nil && strings.Contains(said, translates))
 		return
 	}
 	_ = v.call(func() { v.kvm = kvm{on: true, text: make(map[addr.Addr]byte)} })
 	v.underKVM.Store(true)
 	v.emit(Event{Kind: Note, Text: "the guest runs under KVM: breakpoints are written into its text, and four can be hardware ones"})
 }
+
+// translates is in the answer of `info jit` if there is a translator.
+// Source: QEMU 7.2 and 10.0, dump_exec_info.
+const translates = "Translation buffer state:"
 
 // kvmEnabled reads the answer of `info kvm`.
 func kvmEnabled(said string) bool {

@@ -20,7 +20,8 @@ import (
 // nothing.
 //
 // Source: QEMU 7.2 accel/tcg/cpu-exec.c check_for_breakpoints ("Singlestep overrides
-// breakpoints"). Under KVM they are in the guest's text, which is to be right.
+// breakpoints"). Accelerators write them into the guest's text, which is to be right, and where
+// a step would meet them.
 
 // removeSoon is [Stopped.Remove] for a client that waits. That the stub refuses is said to
 // whoever listens to ktrap.
@@ -28,13 +29,14 @@ func (v *Stopped) removeSoon(ctx context.Context, p machine.Point, owner machine
 	if v.underKVM.Load() {
 		return v.Remove(ctx, p, owner)
 	}
+	emulated := v.emulated.Load()
 	var known bool
 	err := v.call(func() {
 		var last bool
 		known, last = v.machine.Points.Drop(p, owner)
 		switch {
 		case !last:
-		case p.Kind > machine.Hardware: // a step is watched, too
+		case !emulated || p.Kind > machine.Hardware: // a step is watched, too
 			v.takeOut(p, owner)
 		default:
 			v.lingers[p] = owner
@@ -73,12 +75,27 @@ func (s *Session) lingering() []machine.Point {
 	return gone
 }
 
+// lingeringOf is lingering for those that one client has taken out.
+func (s *Session) lingeringOf(owner machine.Owner) (gone []machine.Point) {
+	maps.DeleteFunc(s.lingers, func(p machine.Point, of machine.Owner) bool {
+		if of == owner {
+			gone = append(gone, p)
+		}
+		return of == owner
+	})
+	return gone
+}
+
 // letGoOf takes out what lingers, before a resume that is more than steps. It is for a turn
 // of the loop.
 func (s *Session) letGoOf(resume []byte) {
-	if stepsOnly(resume) {
-		return
+	if !stepsOnly(resume) {
+		s.takeOutLingering()
 	}
+}
+
+// takeOutLingering is for a turn of the loop.
+func (s *Session) takeOutLingering() {
 	for p, owner := range s.lingers {
 		s.takeOut(p, owner)
 	}

@@ -11,10 +11,18 @@ import (
 	"ktrap/session/machine"
 )
 
+// translator is the monitor of a QEMU that emulates the guest.
+func translator(command string) string {
+	if command == "info jit" {
+		return "Accelerator settings:\nTranslation buffer state:\n"
+	}
+	return ""
+}
+
 func TestABreakpointLingersUntilTheGuestRuns(t *testing.T) {
 	const place = "0,ffffffff81000000,1"
 	var stub asker
-	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}, Override: stub.note}
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}, Override: stub.note, Monitor: translator}
 	pc := uint64(0)
 	m.Run = func(m *rsptest.Machine, _ string) string {
 		pc++
@@ -81,7 +89,7 @@ func TestABreakpointLingersUntilTheGuestRuns(t *testing.T) {
 }
 
 func TestWhatLingersIsTakenOutWhenKtrapLeaves(t *testing.T) {
-	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}, Monitor: translator}
 	withStub(t, m, func(ctx context.Context, s *Session) {
 		l := joinListening(ctx, t, s)
 		if err := l.Insert(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
@@ -104,7 +112,7 @@ func TestWhatLingersIsTakenOutWhenKtrapLeaves(t *testing.T) {
 }
 
 func TestWhatLingersSurvivesTheArmingOfTrapsAtTheSamePlace(t *testing.T) {
-	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}, Monitor: translator}
 	withStub(t, m, func(ctx context.Context, s *Session) {
 		l := joinListening(ctx, t, s)
 		for _, again := range []bool{false, true} { // of gdb's: it lingers, or is in
@@ -130,8 +138,75 @@ func TestWhatLingersSurvivesTheArmingOfTrapsAtTheSamePlace(t *testing.T) {
 	})
 }
 
+func TestNothingLingersWhereItWouldBeMet(t *testing.T) {
+	for name, run := range map[string]func(ctx context.Context, l listener) error{
+		"monitor cont": func(ctx context.Context, l listener) error { // QEMU lets the guest run itself
+			_, err := l.Monitor(ctx, "cont")
+			return err
+		},
+		"a step, not emulated": func(_ context.Context, l listener) error {
+			err := l.Resume([]byte("vCont;s:1312d00"))
+			<-l.stops
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+			left := -1
+			m.Monitor = func(command string) string {
+				if command == "cont" {
+					left = len(m.Breaks)
+				}
+				if name == "monitor cont" {
+					return translator(command)
+				}
+				return ""
+			}
+			m.Run = func(m *rsptest.Machine, _ string) string { left = len(m.Breaks); return "T05thread:p01.01;" }
+			withStub(t, m, func(ctx context.Context, s *Session) {
+				l := joinListening(ctx, t, s)
+				if err := l.Insert(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
+					t.Fatal(err)
+				}
+				if err := l.Remove(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
+					t.Fatal(err)
+				}
+				if err := run(ctx, l); err != nil || left != 0 {
+					t.Errorf("the guest met %d breakpoints, %v", left, err)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatLingersGoesWithItsClient(t *testing.T) {
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}, Monitor: translator}
+	withStub(t, m, func(ctx context.Context, s *Session) {
+		events, done := s.Subscribe()
+		defer done()
+		l := joinListening(ctx, t, s)
+		if err := l.Insert(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Remove(ctx, rsp.SoftwareBreak, uint64(text), 1); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		for e := range events {
+			if strings.HasSuffix(e.Text, " left") {
+				break
+			}
+		}
+		for left := 1; left > 0; { // until its reader has ended
+			if err := s.Do(ctx, func(context.Context, *Stopped) error { left = len(m.Breaks); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestThatABreakpointStaysIsSaid(t *testing.T) {
-	m := &rsptest.Machine{Override: func(_ *rsptest.Machine, body string) (string, bool) { return "E22", body[0] == 'z' }}
+	m := &rsptest.Machine{Monitor: translator, Override: func(_ *rsptest.Machine, body string) (string, bool) { return "E22", body[0] == 'z' }}
 	withStub(t, m, func(ctx context.Context, s *Session) {
 		l := joinListening(ctx, t, s)
 		events, done := s.Subscribe()

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sync/atomic"
 
@@ -70,6 +71,9 @@ func (s *Session) noteBefore() {
 func (s *Session) foundPC(raw []byte, err error) { s.tellPC(raw, err, false) }
 
 func (s *Session) tellPC(raw []byte, err error, unmoved bool) {
+	if errors.Is(err, rsp.ErrClosed) {
+		return // the loop hears of that, and it is no stop
+	}
 	pc, err := pcIn(raw, err)
 	s.send(machine.PC{PC: pc, Err: err, Unmoved: unmoved})
 }

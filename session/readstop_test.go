@@ -116,6 +116,28 @@ func TestWhatCannotBeReadAheadIsReadWhenItIsAskedFor(t *testing.T) {
 	})
 }
 
+func TestAStubThatIsLostWhileAStopIsReadHasNotStopped(t *testing.T) {
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+	ran := false
+	m.Run = func(*rsptest.Machine, string) string { ran = true; return "T05thread:p01.01;" }
+	o := &Options{NoTraps: true, Stub: rsptest.ListenUnix(t, func(st *rsptest.Stub, msg rsp.Message) {
+		if ran && msg.Kind == rsp.Packet && string(msg.Body) == "g" {
+			st.Close()
+			return
+		}
+		m.Handle(st, msg)
+	})}
+	_ = Run(t.Context(), o, func(ctx context.Context, s *Session) error { // it ends without a stub
+		if err := s.Continue(ctx); err != nil {
+			t.Error(err)
+		}
+		if stop, err := s.Wait(ctx); err == nil {
+			t.Errorf("told of a stop that is none: %+v", stop.Stop)
+		}
+		return nil
+	})
+}
+
 func TestAStepThatEndsWithoutAnInstructionIsDoneAgain(t *testing.T) {
 	for _, c := range []struct {
 		moves bool // at its second try

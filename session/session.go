@@ -84,6 +84,7 @@ type Session struct {
 	lost      error
 	kvm       kvm
 	underKVM  atomic.Bool // kvm.on, for whoever is not the loop
+	emulated  atomic.Bool // QEMU translates the guest's code: breakpoints are not in it
 
 	// Owned by the worker: one at a time, handed over through the loop.
 	engine   trap.Engine

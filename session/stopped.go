@@ -74,7 +74,7 @@ func notThere(p machine.Point, owner machine.Owner) error {
 // removeOwner takes out everything an owner has set.
 func (v *Stopped) removeOwner(ctx context.Context, owner machine.Owner) error {
 	var gone []machine.Point
-	if err := v.call(func() { gone = v.machine.Points.DropOwner(owner) }); err != nil {
+	if err := v.call(func() { gone = append(v.machine.Points.DropOwner(owner), v.lingeringOf(owner)...) }); err != nil {
 		return err
 	}
 	return v.removeFromStub(ctx, gone)
@@ -110,6 +110,9 @@ func (v *Stopped) removeFromStub(ctx context.Context, gone []machine.Point) erro
 
 // Monitor runs a command of QEMU's monitor and returns its output.
 func (v *Stopped) Monitor(ctx context.Context, command string) (string, error) {
+	if err := v.call(v.takeOutLingering); err != nil { // it may let the guest run
+		return "", err
+	}
 	out, err := v.client.Monitor(ctx, command)
 	return out, errors.Join(err, v.findMoved(ctx))
 }

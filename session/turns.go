@@ -78,10 +78,9 @@ func (t *turns) call(f func()) error {
 func (t *turns) run(f func()) {
 	whole := false
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if !whole { // also if the goroutine exits
 			t.panicked(r)
-		}
-		if !whole {
 			t.mu.Lock()
 			t.over = true
 			t.mu.Unlock()

@@ -31,8 +31,8 @@ var explained = []struct{ keyword, want string }{
 	{"bug", `ud2: BUG\(\) at crashme.c:\d+`},
 	{"warnon", `ud2: WARN\(\) at crashme.c:\d+`},
 	{"listdel", `ud2: BUG\(\) at lib/list_debug.c:\d+`},
-	// A local variable or a push is the first beyond the end: where the stack begins is random.
-	{"stackoverflow", `write of 8 bytes at (rdi|rsp-0x8) = 0xffff\w{12}: guard page of the stack, which is used up`},
+	// A local variable, its canary or a push is the first beyond the end: where the stack begins is random.
+	{"stackoverflow", `write of 8 bytes at (rdi|rsp-0x8|rsp\+0xc8) = 0xffff\w{12}: guard page of the stack, which is used up`},
 	{"stackprot", `call of __stack_chk_fail at c_stackprot\+0x\w+/0x\w+: the canary below the return address was overwritten`},
 }
 

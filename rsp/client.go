@@ -117,7 +117,7 @@ func NewClient(rw io.ReadWriteCloser, o *ClientOptions) *Client {
 	}
 	c.silence = time.NewTimer(c.o.ReplyTimeout)
 	c.silence.Stop()
-	c.rd = NewReader(hearing{rw, c}, c.o.Limit)
+	c.rd = NewReader(hearing{quietly(rw), c}, c.o.Limit)
 	c.features.PacketSize = defaultPacketSize
 	c.Commands = Commands{c: c}
 	return c

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"syscall"
 )
 
 // outbox holds bytes on their way to a stream, so that whoever queues them
@@ -134,23 +133,4 @@ func (o *outbox) drain(w io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// writesAtOnce gives the atOnce of a socket, nil of another stream.
-func writesAtOnce(stream any) func(p []byte) (n int) {
-	conn, ok := stream.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	return func(p []byte) (n int) {
-		_ = raw.Write(func(fd uintptr) (done bool) { // what is wrong the writer finds out
-			n, _ = syscall.Write(int(fd), p)
-			return true
-		})
-		return max(n, 0)
-	}
 }

@@ -61,7 +61,7 @@ func NewServer(rw io.ReadWriteCloser, o *ServerOptions) *Server {
 	if s.o.Backlog <= 0 {
 		s.o.Backlog = defaultBacklog
 	}
-	s.rd = NewReader(rw, s.o.Limit)
+	s.rd = NewReader(quietly(rw), s.o.Limit)
 	s.out = newOutbox(s.o.Backlog)
 	s.out.atOnce = writesAtOnce(rw)
 	s.written.Go(func() {

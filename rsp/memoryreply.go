@@ -29,17 +29,21 @@ func (s *Server) SendMemory(data []byte) error {
 		return s.write(frame)
 	}
 	var sum byte
-	lead := []byte{'$'}
-	for piece := range slices.Chunk(data, memoryPiece) {
-		if err := s.put(func(dst []byte) []byte {
-			dst, sum = appendMemory(append(dst, lead...), piece, sum)
+	lead := "$"
+	for {
+		piece := data[:min(memoryPiece, len(data))]
+		data = data[len(piece):]
+		err := s.put(func(dst []byte) []byte {
+			if dst, sum = appendMemory(append(dst, lead...), piece, sum); len(data) == 0 {
+				dst = appendSum(dst, sum)
+			}
 			return dst
-		}); err != nil {
+		})
+		if err != nil || len(data) == 0 {
 			return err
 		}
-		lead = nil
+		lead = ""
 	}
-	return s.write(appendSum(lead, sum))
 }
 
 // appendMemoryFrame appends the packet of SendMemory.

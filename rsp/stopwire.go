@@ -2,6 +2,7 @@ package rsp
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
@@ -144,7 +145,16 @@ func (s StopReply) appendFields(dst []byte) []byte {
 		dst = fmt.Appendf(dst, "%s:%s;", f.Key, f.Value)
 	}
 	for _, r := range s.Regs {
-		dst = fmt.Appendf(dst, "%02x:%x;", r.N, r.Value)
+		dst = append(appendRegisterNumber(dst, r.N), ':')
+		dst = append(hex.AppendEncode(dst, r.Value), ';')
 	}
 	return dst
+}
+
+// appendRegisterNumber appends at least two digits.
+func appendRegisterNumber(dst []byte, n int) []byte {
+	if n < 16 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendInt(dst, int64(n), 16)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -60,6 +61,22 @@ func TestTasksThatHaveEndedAreForgottenInTheEnd(t *testing.T) {
 	})
 }
 
+func TestAThreadIsDescribedToWhoeverAsksForItAlone(t *testing.T) {
+	newToy(t).with(t, func(ctx context.Context, s *Session) {
+		l := joinListening(ctx, t, s)
+		if _, err := l.Xfer(ctx, "threads", ""); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]string{"2": "kthreadd S", "2a": "sh R, on CPU 0", "63": ""} {
+			got, err := l.Do(ctx, rsp.AnyThread, []byte("qThreadExtraInfo,"+id))
+			text, _ := hex.DecodeString(string(got)) // of an error nothing
+			if !strings.HasPrefix(string(text), want) || (err == nil) != (want != "") {
+				t.Errorf("thread %s: %q, %v; want %q", id, text, err, want)
+			}
+		}
+	})
+}
+
 func TestCPUsAreNotAskedWhatTheyRunUntilSomebodyWantsToKnow(t *testing.T) {
 	m, _ := twoCPUs("T05thread:p01.01;")
 	withStub(t, m, func(ctx context.Context, s *Session) {
@@ -81,7 +98,7 @@ func TestCPUsAreNotAskedWhatTheyRunUntilSomebodyWantsToKnow(t *testing.T) {
 func TestASleepingThreadHasNoRegistersWithoutAKernel(t *testing.T) {
 	withStub(t, runs(), func(ctx context.Context, s *Session) {
 		err := s.Do(ctx, func(ctx context.Context, v *Stopped) error {
-			if regs := v.expedited(ctx, &gdbClient{described: true}, place{id: 42}); regs != nil {
+			if regs := v.expedited(ctx, &telling{described: true}, place{id: 42}); regs != nil {
 				t.Errorf("%v", regs)
 			}
 			return nil

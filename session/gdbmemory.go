@@ -105,7 +105,7 @@ func (v *Stopped) readAs(ctx context.Context, at place, p []byte, a addr.Addr) e
 	}
 	err := v.Target.ReadAs(ctx, at.cpu, p, a)
 	if err == nil {
-		v.showText(p, a)
+		v.hidden.show(p, a)
 		return nil
 	}
 	if _, said := errors.AsType[*rsp.Error](err); !said {

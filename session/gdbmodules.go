@@ -177,7 +177,11 @@ func (s *Session) consulted(instead *machine.Resume) {
 func (g *gdbClient) tellModules(looks bool) {
 	err := g.s.Do(g.s.workCtx, func(ctx context.Context, v *Stopped) error {
 		v.threads.last = runner{} // this stop has no number of its own
-		at, reply := v.stopFor(ctx, g, v.LastStop())
+		t, err := v.telling(g)
+		if err != nil {
+			return err
+		}
+		at, reply := v.stopFor(ctx, &t)
 		return v.call(func() {
 			if g.looks != looks || !g.waits {
 				return // an interrupt was quicker

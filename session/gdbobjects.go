@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"debug/elf"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,11 +55,11 @@ func (g *gdbClient) window(ctx context.Context, key, window string, make func(co
 
 // slice cuts OFFSET,LENGTH out of an object, as qXfer replies do.
 func slice(object []byte, window string) []byte {
-	var off, n int
-	if _, err := fmt.Sscanf(window, "%x,%x", &off, &n); err != nil || off < 0 || n < 0 {
+	from, n, err := parseRange(window)
+	if err != nil {
 		return []byte("E01")
 	}
-	object = object[min(off, len(object)):]
+	object = object[min(from, addr.Addr(len(object))):]
 	if len(object) <= n {
 		return append([]byte("l"), object...)
 	}

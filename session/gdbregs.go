@@ -64,11 +64,9 @@ func (v *Stopped) savedRegisters(ctx context.Context, at place, p string) ([]byt
 // expedited gives the registers with which gdb shows a stop, to be sent together with
 // it: gdb asks for all of them else. None if they cannot be had, of which gdb then hears, or
 // if gdb has not read how they are numbered.
-func (v *Stopped) expedited(ctx context.Context, g *gdbClient, at place) (regs []rsp.ExpeditedReg) {
-	described := false
-	_ = v.call(func() { described = g.described }) // after the loop's end nobody is told
+func (v *Stopped) expedited(ctx context.Context, t *telling, at place) (regs []rsp.ExpeditedReg) {
 	desc, err := v.Target.Description(ctx)
-	if err != nil || !described || v.World == nil && !at.runs {
+	if err != nil || !t.described || v.World == nil && !at.runs {
 		return nil
 	}
 	value, err := v.saved(ctx, at)
@@ -80,9 +78,12 @@ func (v *Stopped) expedited(ctx context.Context, g *gdbClient, at place) (regs [
 			break
 		}
 		if raw, ok := value(r); ok {
-			sized := make([]byte, (r.Bits+7)/8) // gdb drops a whole stop for one of another size
-			copy(sized, raw)
-			regs = append(regs, rsp.ExpeditedReg{N: r.Num, Value: sized})
+			if n := (r.Bits + 7) / 8; len(raw) != n { // gdb drops a whole stop for one of another size
+				sized := make([]byte, n)
+				copy(sized, raw)
+				raw = sized
+			}
+			regs = append(regs, rsp.ExpeditedReg{N: r.Num, Value: raw})
 		}
 	}
 	return regs

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"slices"
 
 	"ktrap/rsp"
 	"ktrap/session/gdbview"
@@ -57,19 +56,14 @@ func (v *Stopped) runnerOn(ctx context.Context, c target.CPU) runner {
 
 // stoppedRunner tells who runs on the CPU of a stop. After a step that is who ran
 // before, unless the step was within the switch to another task.
-func (v *Stopped) stoppedRunner(ctx context.Context, c target.CPU, stop Stop) runner {
+func (v *Stopped) stoppedRunner(ctx context.Context, c target.CPU, stop *lastStop) runner {
 	t := &v.threads
-	var n uint64
-	var stepped bool
-	_ = v.call(func() { // after the loop's end nobody is told
-		n, stepped = v.stopCount, slices.Contains(v.stepped, c.Thread)
-	})
 	same := t.last.task.Addr != 0 && t.last.cpu == c && v.World != nil
-	if same && (t.told == n || t.told+1 == n && stepped && !v.switches(stop.PC)) {
-		t.told = n
+	if same && (t.told == stop.count || t.told+1 == stop.count && stop.ofStep(c) && !v.switches(stop.PC)) {
+		t.told = stop.count
 		return t.last
 	}
-	t.last, t.told = v.runnerOn(ctx, c), n
+	t.last, t.told = v.runnerOn(ctx, c), stop.count
 	return t.last
 }
 
@@ -82,7 +76,7 @@ func (v *Stopped) switches(pc addr.Addr) bool {
 
 // stopCPU is the CPU that the last stop is about. That there is one more or one
 // less is not expected, and costs no question.
-func (v *Stopped) stopCPU(ctx context.Context, stop Stop) (target.CPU, error) {
+func (v *Stopped) stopCPU(ctx context.Context, stop *lastStop) (target.CPU, error) {
 	t := &v.threads
 	for _, c := range t.cpus {
 		if c.Thread.TID == stop.Reply.Thread.TID {
@@ -93,7 +87,10 @@ func (v *Stopped) stopCPU(ctx context.Context, stop Stop) (target.CPU, error) {
 	if t.cpus, err = v.Target.CPUs(ctx); err != nil {
 		return target.CPU{}, err
 	}
-	return v.StopCPU(ctx)
+	if c, err := v.Target.CPUOf(ctx, stop.Reply.Thread); err == nil {
+		return c, nil
+	}
+	return t.cpus[0], nil
 }
 
 // foresee has what tells who runs read ahead from the next stop on.
@@ -103,6 +100,6 @@ func (v *Stopped) foresee() {
 		return
 	}
 	if f, err := k.Foresight(); err == nil { // else it is said when it is read
-		v.foresight.Store(&foreseen{k, f, make(map[rsp.ThreadID]uint64)})
+		v.foresight.Store(&foreseen{k, f, make(map[rsp.ThreadID]uint64), make(map[rsp.ThreadID][]addr.Addr)})
 	}
 }

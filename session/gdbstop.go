@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"ktrap/rsp"
 	"ktrap/session/gdbview"
@@ -18,8 +17,8 @@ const (
 	sigTrap = 5
 )
 
-// tell gives gdb the stop it waits for. It is for a turn of the loop; whose
-// task has stopped is found out by a goroutine that ends when gdb has been told.
+// tell gives gdb the stop it waits for. It is for a turn of the loop; what is not known of
+// the stop yet is found out by a goroutine that ends when gdb has been told.
 func (g *gdbClient) tell(stop Stop) {
 	switch {
 	case !g.waits:
@@ -34,7 +33,9 @@ func (g *gdbClient) tell(stop Stop) {
 		g.print(fmt.Sprintf("ktrap: %v\n", stop.Err))
 		g.tellAgain(nil)
 	default:
-		g.s.tasks.Go(func() { g.deliver(nil, false) })
+		if !g.tellAtOnce() {
+			g.s.tasks.Go(func() { g.deliver(nil, false) })
+		}
 	}
 }
 
@@ -71,8 +72,11 @@ func (g *gdbClient) deliver(at *place, again bool) {
 
 // tell sends the stop reply, the decoded crash before it.
 func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again bool) error {
-	stop := v.LastStop()
-	at, reply := v.stopFor(ctx, g, stop)
+	t, err := v.telling(g)
+	if err != nil {
+		return err
+	}
+	at, reply := v.stopFor(ctx, &t)
 	if wanted != nil {
 		at = *wanted
 		reply.Thread = rsp.ThreadID{TID: at.id}
@@ -80,22 +84,44 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 	if again {
 		reply.Signal, reply.Reason = sigNone, rsp.NoReason
 	}
-	reply.Regs = v.expedited(ctx, g, at)
-	return v.call(func() {
-		if !g.waits {
-			return // told already
-		}
-		if again && g.lldb { // it would go on by itself, again and again
-			reply.Signal = sigInt
-		}
-		if stop.Crash != nil && !again {
-			g.print(stop.Crash.Summary())
-		}
-		g.stands(at)
-		g.waits = false
-		g.wants = g.wants && !again && reply.Signal == sigTrap && !g.lldb // gdb shows all others
-		g.send(reply.Append(nil))
-	})
+	reply.Regs = v.expedited(ctx, &t, at)
+	return v.call(func() { g.tellStop(&t, at, reply, again) })
+}
+
+// tellAtOnce tells gdb of a stop without a goroutine and without the lease, if everything
+// is known that gdb is told, and reports whether it did. It is for the turn of the loop in
+// which the guest has come to stand: nobody is at work then.
+func (g *gdbClient) tellAtOnce() bool {
+	t := g.telling()
+	if t.stop.Crash != nil { // takes long to decode
+		return false
+	}
+	v := &Stopped{Session: g.s, World: g.s.world.Load()}
+	ctx, missed := target.OnlyKnown(g.s.workCtx)
+	at, reply := v.stopFor(ctx, &t)
+	reply.Regs = v.expedited(ctx, &t, at)
+	if missed() {
+		return false
+	}
+	g.tellStop(&t, at, reply, false)
+	return true
+}
+
+// tellStop is for a turn of the loop.
+func (g *gdbClient) tellStop(t *telling, at place, reply rsp.StopReply, again bool) {
+	if !g.waits {
+		return // told already
+	}
+	if again && g.lldb { // it would go on by itself, again and again
+		reply.Signal = sigInt
+	}
+	if t.stop.Crash != nil && !again {
+		g.print(t.stop.Crash.Summary())
+	}
+	g.stands(at)
+	g.waits = false
+	g.wants = g.wants && !again && reply.Signal == sigTrap && !g.lldb // gdb shows all others
+	g.send(reply.Append(nil))
 }
 
 // stands notes where gdb believes the guest to stand. It is for a turn of the loop.
@@ -106,7 +132,11 @@ func (g *gdbClient) stands(at place) {
 
 // stopReply is the answer to ?.
 func (v *Stopped) stopReply(ctx context.Context, g *gdbClient) ([]byte, error) {
-	at, reply := v.stopFor(ctx, g, v.LastStop())
+	t, err := v.telling(g)
+	if err != nil {
+		return nil, err
+	}
+	at, reply := v.stopFor(ctx, &t)
 	reply.Signal, reply.Reason = max(reply.Signal, sigTrap), rsp.NoReason
 	return reply.Append(nil), v.call(func() {
 		g.stands(at)
@@ -120,7 +150,8 @@ func (v *Stopped) stopReply(ctx context.Context, g *gdbClient) ([]byte, error) {
 // its own at the same place, of which it is to hear. LLDB has threads for CPUs alone and
 // unwinds each at a stop, for minutes where crashes are reported: the CPU's thread is
 // where it crashed.
-func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, rsp.StopReply) {
+func (v *Stopped) stopFor(ctx context.Context, t *telling) (place, rsp.StopReply) {
+	stop := &t.stop
 	reply := rsp.StopReply{Kind: rsp.Stopped, Signal: sigTrap}
 	if stop.Reply.Kind == rsp.Stopped {
 		reply.Signal, reply.Reason, reply.WatchAddr = stop.Reply.Signal, stop.Reply.Reason, stop.Reply.WatchAddr
@@ -129,23 +160,17 @@ func (v *Stopped) stopFor(ctx context.Context, g *gdbClient, stop Stop) (place, 
 	if err != nil {
 		cpu = target.CPU{Thread: stop.Reply.Thread}
 	}
-	var byCPU, lldb, owned, stepped bool
-	var was int
-	_ = v.call(func() {
-		byCPU, lldb, owned = g.byCPU, g.lldb, v.machine.Points.Owned(stop.PC, g.owner)
-		was, stepped = g.at.id, g.at.cpu == cpu && slices.Contains(v.stepped, cpu.Thread)
-	})
 	at := place{id: gdbview.CPU + cpu.Index, cpu: cpu, runs: true}
-	if !byCPU {
+	if !t.byCPU {
 		at.id = v.stoppedRunner(ctx, cpu, stop).id
 	}
-	if stepped && isCPU(was) != byCPU { // the threads became others: gdb 13 aborts at a step that ends in another one
-		at.id = was
+	if t.was.cpu == cpu && stop.ofStep(cpu) && isCPU(t.was.id) != t.byCPU { // the threads became others: gdb 13 aborts at a step that ends in another one
+		at.id = t.was.id
 	}
-	if stop.Crash != nil && !owned {
+	if stop.Crash != nil && !t.owned {
 		reply.Signal = stop.Crash.signal()
-		if c, ok := v.crashPlace(ctx); ok && (!byCPU || lldb) {
-			if byCPU {
+		if c, ok := v.crashPlace(ctx); ok && (!t.byCPU || t.lldb) {
+			if t.byCPU {
 				c.id = gdbview.CPU + c.cpu.Index
 			}
 			at = c

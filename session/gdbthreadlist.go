@@ -17,16 +17,17 @@ import (
 // and once more when its user asks. Only then are all tasks walked. gdb forgets a
 // thread that is not listed, with its number and the breakpoints that are for it, and
 // compares what it knows with the list one by one: so what it was told once stays in
-// the list until the next walk, of which it is told no more than it needs until somebody
-// asks: where there are many tasks, of none but those that run.
+// the list until the next walk. Until somebody asks it is told the numbers alone of those
+// that do not run, and where there are many tasks none of these.
 
 // manyTasks is how many tasks there may be for gdb to know them all without having
 // asked.
 const manyTasks = 1000
 
 // mostPassed is how many tasks that were only seen running are kept before those are
-// looked for that have ended meanwhile.
-const mostPassed = 256
+// looked for that have ended meanwhile. Each costs gdb 3 µs at each stop, looking for them
+// some milliseconds.
+const mostPassed = 64
 
 // threads gives the list to gdb.
 func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Thread, err error) {
@@ -47,6 +48,9 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 				v.log.Debug("list tasks for gdb", "err", err)
 			}
 			g.list, g.passed = v.threads.list, 0
+			if all {
+				g.list = v.described(ctx)
+			}
 		}
 		list, err = v.threadList(ctx, now.byCPU, all || first && !now.byCPU, g.list)
 		return err
@@ -57,7 +61,7 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 	}
 	g.remember(list)
 	if !all {
-		gdbview.Shorten(list, len(list) <= manyTasks)
+		gdbview.Shorten(list, now.at.id)
 	}
 	return list, err
 }
@@ -110,10 +114,21 @@ func (v *Stopped) walkTasks(ctx context.Context) error {
 			continue
 		}
 		t.tasks[id] = tasks[i]
-		text := v.stateOf(ctx, &tasks[i], len(tasks))
-		t.list = append(t.list, gdbview.Thread{ID: id, Core: -1, Name: tasks[i].Comm, Text: text})
+		t.list = append(t.list, gdbview.Thread{ID: id, Core: -1, Name: tasks[i].Comm})
 	}
 	return err
+}
+
+// described is the list of the last walk with what the tasks do, which for each means to
+// look at its stack. If the walk has failed, that is not known.
+func (v *Stopped) described(ctx context.Context) []gdbview.Thread {
+	list := slices.Clone(v.threads.list)
+	for i := range list {
+		if task, ok := v.threads.tasks[list[i].ID]; ok && v.threads.walked == v.Target.Epoch() {
+			list[i].Text = v.stateOf(ctx, &task, len(list))
+		}
+	}
+	return list
 }
 
 // threadList is what gdb is shown: the threads that it is to know, and those that
@@ -130,13 +145,19 @@ func (v *Stopped) threadList(ctx context.Context, byCPU, all bool, known []gdbvi
 		if running, err = v.runners(ctx); err != nil {
 			return nil, err
 		}
-	} else if cpu, err := v.stopCPU(ctx, v.LastStop()); err == nil {
-		running = []runner{v.stoppedRunner(ctx, cpu, v.LastStop())}
+	} else {
+		stop, err := v.lastStop()
+		if err != nil {
+			return nil, err
+		}
+		if cpu, err := v.stopCPU(ctx, &stop); err == nil {
+			running = []runner{v.stoppedRunner(ctx, cpu, &stop)}
+		}
 	}
 	if byCPU || v.World == nil {
 		return cpuThreads(running), nil
 	}
-	var out []gdbview.Thread
+	out := make([]gdbview.Thread, 0, len(known)+len(running)+1)
 	if c, ok := v.crashPlace(ctx); ok {
 		r := v.threads.crash.Report
 		out = append(out, gdbview.Thread{ID: c.id, Core: c.cpu.Index, Name: fmt.Sprintf("crash of %s [%d]", r.Comm, r.PID), Text: r.Title})
@@ -222,9 +243,13 @@ func (g *gdbClient) extraInfo(ctx context.Context, p string, now *moment) {
 	err = g.s.Do(ctx, func(ctx context.Context, v *Stopped) error {
 		list, err := v.threadList(ctx, now.byCPU, g.list == nil, g.list)
 		for _, one := range list {
-			if one.ID == t.TID {
-				text = strings.TrimSpace(one.Name + " " + one.Text)
+			if one.ID != t.TID {
+				continue
 			}
+			if task, ok := v.taskOf(ctx, one.ID); ok && one.Text == "" {
+				one.Text = v.stateOf(ctx, &task, len(list))
+			}
+			text = strings.TrimSpace(one.Name + " " + one.Text)
 		}
 		return err
 	})

@@ -2,10 +2,9 @@ package session
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
-	"strconv"
 	"strings"
+	"sync"
 
 	"ktrap/session/machine"
 	"ktrap/symbols/addr"
@@ -19,10 +18,10 @@ const (
 	kvmHardware = 4
 )
 
-// kvm is what has to be kept in mind under KVM. Owned by the loop.
-type kvm struct {
-	on   bool
-	text map[addr.Addr]byte // what stood where an int3 stands now
+// hiddenText is what stood where an int3 stands now.
+type hiddenText struct {
+	mu   sync.Mutex // workers keep and put back, the loop reads what it tells gdb
+	text map[addr.Addr]byte
 }
 
 // askAccelerator asks QEMU once how it runs the guest.
@@ -37,7 +36,6 @@ func (v *Stopped) askAccelerator(ctx context.Context) {
 		v.emulated.Store(err == nil && strings.Contains(said, translates))
 		return
 	}
-	_ = v.call(func() { v.kvm = kvm{on: true, text: make(map[addr.Addr]byte)} })
 	v.underKVM.Store(true)
 	v.emit(Event{Kind: Note, Text: "the guest runs under KVM: breakpoints are written into its text, and four can be hardware ones"})
 }
@@ -54,13 +52,14 @@ func kvmEnabled(said string) bool {
 // beforeInsert is called before a point goes into the stub: it refuses what
 // KVM has no room for, and keeps the byte that an int3 will hide.
 func (v *Stopped) beforeInsert(ctx context.Context, p machine.Point) error {
-	var on bool
-	var used int
-	err := v.call(func() { on, used = v.kvm.on, v.machine.Points.Hardware() })
-	if err != nil || !on {
-		return err
+	if !v.underKVM.Load() {
+		return nil
 	}
 	if p.Kind != machine.Software {
+		var used int
+		if err := v.call(func() { used = v.machine.Points.Hardware() }); err != nil {
+			return err
+		}
 		if used > kvmHardware {
 			return fmt.Errorf("KVM has %d hardware breakpoints and watchpoints, all in use: remove one first", kvmHardware)
 		}
@@ -70,59 +69,46 @@ func (v *Stopped) beforeInsert(ctx context.Context, p machine.Point) error {
 	if err := v.client.ReadMemory(ctx, v.stoppedThread(), uint64(p.Addr), b[:]); err != nil {
 		return fmt.Errorf("read what the breakpoint will hide: %w", err)
 	}
-	return v.call(func() { v.kvm.hide(p.Addr, b[0]) })
+	v.hidden.hide(p.Addr, b[0])
+	return nil
 }
 
 // hide notes what stands at a before an int3 is written there. An int3 that is
 // there already is the guest's own, or one that an earlier debugger left.
-func (k *kvm) hide(a addr.Addr, b byte) {
-	if _, known := k.text[a]; !known && b != int3 {
-		k.text[a] = b
+func (h *hiddenText) hide(a addr.Addr, b byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.text == nil {
+		h.text = make(map[addr.Addr]byte)
+	}
+	if _, known := h.text[a]; !known && b != int3 {
+		h.text[a] = b
 	}
 }
 
+// gone forgets an int3 that was taken out.
+func (h *hiddenText) gone(a addr.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.text, a)
+}
+
 // show puts back what int3s hide in memory that was read at a.
-func (k *kvm) show(p []byte, a addr.Addr) {
-	for at, b := range k.text {
+func (h *hiddenText) show(p []byte, a addr.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for at, b := range h.text {
 		if off := uint64(at - a); off < uint64(len(p)) && p[off] == int3 {
 			p[off] = b
 		}
 	}
 }
 
-// showText is show for ktrap's own reads, on the worker's goroutine.
-func (s *Session) showText(p []byte, a addr.Addr) {
-	if s.underKVM.Load() {
-		_ = s.call(func() { s.kvm.show(p, a) }) // after the loop's end nobody looks
-	}
-}
-
-// showReply is show for the reply to a packet `m ADDR,LENGTH`.
-func (k *kvm) showReply(request, reply []byte) []byte {
-	if len(k.text) == 0 || len(request) == 0 || request[0] != 'm' {
-		return reply
-	}
-	at, _, _ := strings.Cut(string(request[1:]), ",")
-	a, err := strconv.ParseUint(at, 16, 64)
-	if err != nil {
-		return reply
-	}
-	raw, err := hex.DecodeString(string(reply))
-	if err != nil {
-		return reply // an error reply
-	}
-	k.show(raw, addr.Addr(a))
-	return hex.AppendEncode(nil, raw)
-}
-
 // resetKind is the kind of breakpoint for the reset vector: it lies in ROM,
 // where KVM cannot write an int3.
 func (v *Stopped) resetKind() machine.Kind {
-	kind := machine.Software
-	_ = v.call(func() {
-		if v.kvm.on {
-			kind = machine.Hardware
-		}
-	})
-	return kind
+	if v.underKVM.Load() {
+		return machine.Hardware
+	}
+	return machine.Software
 }

@@ -22,25 +22,29 @@ func TestKVMIsRecognisedByTheMonitorsAnswer(t *testing.T) {
 	}
 }
 
-func TestOwnInt3sAreHiddenInMemoryReplies(t *testing.T) {
+func TestOwnInt3sAreHiddenInMemory(t *testing.T) {
 	const at = addr.Addr(0xffffffff81000010)
-	k := kvm{on: true, text: map[addr.Addr]byte{}}
-	k.hide(at, 0xf3)
-	k.hide(at, int3)      // our own, read back: it hides what it hid before
-	k.hide(at+5, int3)    // the guest's own
-	k.hide(at+0x20, 0x55) // outside of what is read
-	for name, c := range map[string]struct{ request, reply, want string }{
-		"in the middle":        {"mffffffff8100000e,4", "9090cc0f", "9090f30f"},
-		"first byte":           {"mffffffff81000010,1", "cc", "f3"},
-		"the guest's int3":     {"mffffffff81000014,2", "00cc", "00cc"},
-		"patched by the guest": {"mffffffff81000010,2", "e812", "e812"},
-		"elsewhere":            {"mffffffff81000000,2", "cccc", "cccc"},
-		"an error":             {"mffffffff81000010,1", "E14", "E14"},
-		"registers":            {"g", "cccc", "cccc"},
-		"no address":           {"m", "cc", "cc"},
+	var h hiddenText
+	h.hide(at, 0xf3)
+	h.hide(at, int3)      // our own, read back: it hides what it hid before
+	h.hide(at+5, int3)    // the guest's own
+	h.hide(at+0x20, 0x55) // outside of what is read
+	h.hide(at+0x40, 0x55)
+	h.gone(at + 0x40)
+	for name, c := range map[string]struct {
+		at         addr.Addr
+		read, want string
+	}{
+		"in the middle":        {at - 2, "\x90\x90\xcc\x0f", "\x90\x90\xf3\x0f"},
+		"first byte":           {at, "\xcc", "\xf3"},
+		"the guest's int3":     {at + 4, "\x00\xcc", "\x00\xcc"},
+		"patched by the guest": {at, "\xe8\x12", "\xe8\x12"},
+		"elsewhere":            {at - 16, "\xcc\xcc", "\xcc\xcc"},
+		"taken out":            {at + 0x40, "\xcc", "\xcc"},
 	} {
-		if got := string(k.showReply([]byte(c.request), []byte(c.reply))); got != c.want {
-			t.Errorf("%s: %s -> %s, want %s", name, c.reply, got, c.want)
+		p := []byte(c.read)
+		if h.show(p, c.at); string(p) != c.want {
+			t.Errorf("%s: %x -> %x, want %x", name, c.read, p, c.want)
 		}
 	}
 }

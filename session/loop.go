@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"ktrap/rsp"
@@ -42,7 +43,9 @@ func (s *Session) step(ev machine.Event) {
 	case machine.GoOn:
 		s.begins = s.begins || ev.Instead != nil
 	}
-	s.log.Debug("step", "c", "loop", "event", fmt.Sprintf("%T", ev), "state", s.machine.State(), "effects", len(effects))
+	if s.log.Enabled(s.workCtx, slog.LevelDebug) { // the words take longer than the step
+		s.log.Debug("step", "c", "loop", "event", fmt.Sprintf("%T", ev), "state", s.machine.State(), "effects", len(effects))
+	}
 	for _, e := range effects {
 		s.run(e)
 	}

@@ -19,11 +19,24 @@ import (
 // asked after the answer to another. It is kept for those who ask, and nothing depends
 // on it.
 
-// foreseen is what is read of the running task in a kernel.
+// foreseen is what is read of the running task in a kernel. What is known of the CPUs is
+// the loop's, but for readAhead while a stop is located.
 type foreseen struct {
 	kernel *kernel.Kernel
 	*kernel.Foresight
-	gs map[rsp.ThreadID]uint64 // by CPU, as of its last stop; the loop's, but for readAhead while a stop is located
+	gs  map[rsp.ThreadID]uint64      // by CPU, as of its last stop
+	ran map[rsp.ThreadID][]addr.Addr // by CPU, the last few tasks that have stopped there, the latest first
+}
+
+// mostRunners is how many tasks are read that may run again on a CPU. It is two because a
+// new process gets the memory of one that has ended: a shell that starts one command after the
+// other has them in two places by turns.
+const mostRunners = 2
+
+// runs notes which task has stopped on a CPU. What was noted before is not changed.
+func (f *foreseen) runs(cpu rsp.ThreadID, task addr.Addr) {
+	others := slices.DeleteFunc(slices.Clone(f.ran[cpu]), func(t addr.Addr) bool { return t == task })
+	f.ran[cpu] = append([]addr.Addr{task}, others[:min(len(others), mostRunners-1)]...)
 }
 
 // readStop reads where a CPU has stopped. It is for a turn of the loop.
@@ -34,7 +47,7 @@ func (s *Session) readStop(thread rsp.ThreadID) {
 		s.readRegisters(thread, func(raw []byte) bool { return before != nil && bytes.Equal(raw, before) })
 		return
 	}
-	r := readAhead{s: s, thread: thread, seen: seen, found: s.foundPC}
+	r := readAhead{s: s, thread: thread, seen: seen, epoch: s.Target.Epoch(), found: s.foundPC}
 	r.begin()
 }
 
@@ -95,8 +108,10 @@ type readAhead struct {
 	s       *Session
 	thread  rsp.ThreadID
 	seen    *foreseen
+	epoch   uint64 // of the stop
 	pending atomic.Int32
-	raw     []byte // the registers
+	guessed []addr.Addr // the tasks that are read before it is known which one runs
+	raw     []byte      // the registers
 	err     error
 	found   func(raw []byte, err error)
 }
@@ -118,6 +133,10 @@ func (r *readAhead) begin() {
 	})
 	if known { // it is the same all the time, as a rule
 		r.runner(gs)
+		r.guessed = r.seen.ran[r.thread]
+		for _, task := range r.guessed {
+			r.task(task)
+		}
 	}
 	r.answered()
 }
@@ -134,34 +153,51 @@ func (r *readAhead) registers(regs *target.Regs, asked uint64) {
 		r.runner(gs)
 	}
 	if sp := regs.SP() &^ 63; sp.Kernel() {
-		r.ask(sp, stackAhead, nil)
+		r.read(sp, stackAhead, func([]byte) {}) // nobody is told of the stop later for that
 	}
 }
 
 // runner reads who runs on a CPU.
 func (r *readAhead) runner(gs uint64) {
 	r.ask(r.seen.Current(gs), 8, func(b []byte) {
-		if len(b) < 8 {
+		task := addr.Addr(binary.LittleEndian.Uint64(b))
+		if !task.Kernel() {
 			return
 		}
-		if task := addr.Addr(binary.LittleEndian.Uint64(b)); task.Kernel() {
-			from, n := r.seen.Task(task)
-			r.ask(from, n, nil)
+		if !slices.Contains(r.guessed, task) {
+			r.task(task)
 		}
+		r.seen.runs(r.thread, task)
 	})
 }
 
-// ask reads n bytes and keeps them. then is called before it is known that all is done.
+// task reads of a task what is told of it.
+func (r *readAhead) task(task addr.Addr) {
+	from, n := r.seen.Task(task)
+	r.ask(from, n, func([]byte) {})
+}
+
+// ask reads n bytes before it is told that all is done.
 func (r *readAhead) ask(at addr.Addr, n int, then func(b []byte)) {
 	r.pending.Add(1)
-	r.s.client.GoMemory(r.thread, uint64(at), n, func(b []byte, err error) {
-		if err == nil {
-			r.s.Target.LearnMemory(b, at)
-			if then != nil {
-				then(b)
-			}
+	r.read(at, n, func(b []byte) {
+		if b != nil {
+			then(b)
 		}
 		r.answered()
+	})
+}
+
+// read reads n bytes and keeps them; then is given nil if there are fewer.
+func (r *readAhead) read(at addr.Addr, n int, then func(b []byte)) {
+	r.s.client.GoMemory(r.thread, uint64(at), n, func(b []byte, err error) {
+		if err == nil {
+			r.s.Target.LearnMemory(r.epoch, b, at)
+		}
+		if err != nil || len(b) < n {
+			b = nil
+		}
+		then(b)
 	})
 }
 

@@ -82,8 +82,8 @@ type Session struct {
 	watchers  map[chan Event]struct{}
 	gdbs      map[*gdbClient]struct{}
 	lost      error
-	kvm       kvm
-	underKVM  atomic.Bool // kvm.on, for whoever is not the loop
+	hidden    hiddenText
+	underKVM  atomic.Bool
 	emulated  atomic.Bool // QEMU translates the guest's code: breakpoints are not in it
 
 	// Owned by the worker: one at a time, handed over through the loop.
@@ -146,7 +146,7 @@ func Run(ctx context.Context, o *Options, front func(context.Context, *Session) 
 	s.machine.Stands(s.client.Features().Stop)
 	ram := s.hostRAM(conn)
 	defer ram.Close()
-	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target"), Show: s.showText, RAM: ram})
+	s.Target = target.New(s.client, &target.Options{Log: s.log.With("c", "target"), Show: s.hidden.show, RAM: ram})
 	close(opened)
 	return s.serve(ctx, front)
 }

@@ -102,7 +102,7 @@ func (v *Stopped) removeFromStub(ctx context.Context, gone []machine.Point) erro
 			continue
 		}
 		if p.Kind == machine.Software {
-			_ = v.call(func() { delete(v.kvm.text, p.Addr) })
+			v.hidden.gone(p.Addr)
 		}
 	}
 	return errs

@@ -40,8 +40,10 @@ type Kernel struct {
 	runner   *shape            // see runnerShape
 	current  addr.Addr         // see currentTask; 0 if not found yet
 	offsets  map[int]uint64    // of per-CPU data, as last read; see numberOf
-	log      *slog.Logger
-	modules  moduleCache
+
+	perCPUVars *perCPUSpan // see perCPUSection
+	log        *slog.Logger
+	modules    moduleCache
 }
 
 // memory is the kernel's memory during this stop.

@@ -19,9 +19,24 @@ func (k *Kernel) PerCPUAddr(ctx context.Context, a addr.Addr, cpu int) (addr.Add
 // IsPerCPU reports whether a is the symbol of a per-CPU variable rather than
 // one of its copies.
 func (k *Kernel) IsPerCPU(a addr.Addr) bool {
-	start, ok1 := link(k.image, "__per_cpu_start")
-	end, ok2 := link(k.image, "__per_cpu_end")
-	return ok1 && ok2 && a >= k.perCPULink(start) && a < k.perCPULink(end)
+	s := k.perCPUSection()
+	return s.known && a >= k.perCPULink(s.start) && a < k.perCPULink(s.end)
+}
+
+// perCPUSection is where per-CPU variables are linked; known is false if the image does
+// not say. gdb's reads of memory want it each time.
+func (k *Kernel) perCPUSection() *perCPUSpan {
+	if k.perCPUVars == nil {
+		start, ok1 := link(k.image, "__per_cpu_start")
+		end, ok2 := link(k.image, "__per_cpu_end")
+		k.perCPUVars = &perCPUSpan{start, end, ok1 && ok2}
+	}
+	return k.perCPUVars
+}
+
+type perCPUSpan struct {
+	start, end addr.LinkAddr
+	known      bool
 }
 
 // moduleReserve is the room behind the kernel's own per-CPU variables that those of
@@ -47,9 +62,8 @@ func (k *Kernel) ModulePerCPU(m *Module) (addr.Addr, bool) {
 // they do from 6.15 on: that is only what every copy began as, and the memory is
 // somebody else's by now.
 func (k *Kernel) InImagePerCPU(a addr.Addr) bool {
-	start, ok1 := link(k.image, "__per_cpu_start")
-	end, ok2 := link(k.image, "__per_cpu_end")
-	return ok1 && ok2 && start >= kernelImage && a >= k.Slide.Run(start) && a < k.Slide.Run(end)+moduleReserve
+	s := k.perCPUSection()
+	return s.known && s.start >= kernelImage && a >= k.Slide.Run(s.start) && a < k.Slide.Run(s.end)+moduleReserve
 }
 
 // ImagePerCPU gives a CPU's copy of the per-CPU variable at a. False: none lies there
@@ -68,14 +82,13 @@ func (k *Kernel) ImagePerCPU(ctx context.Context, a addr.Addr, cpu int) (addr.Ad
 // of some CPU becomes the copy of that one. False: it is neither, which all
 // addresses are for kernels from 6.15 on; see ImagePerCPU.
 func (k *Kernel) SlidPerCPU(ctx context.Context, a addr.Addr, cpu int) (addr.Addr, bool) {
-	start, ok1 := link(k.image, "__per_cpu_start")
-	end, ok2 := link(k.image, "__per_cpu_end")
-	if !ok1 || !ok2 || start >= kernelImage {
+	s := k.perCPUSection()
+	if !s.known || s.start >= kernelImage {
 		return 0, false
 	}
 	slid := func(a addr.Addr) (addr.Addr, bool) {
 		at := a - addr.Addr(k.Slide)
-		return at, at >= addr.Addr(start) && at < addr.Addr(end)+moduleReserve
+		return at, at >= addr.Addr(s.start) && at < addr.Addr(s.end)+moduleReserve
 	}
 	m := k.memory(ctx)
 	if at, ok := slid(a); ok {

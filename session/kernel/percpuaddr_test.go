@@ -27,6 +27,7 @@ func TestAPerCPUVariableThatADebuggerHasMovedIsFound(t *testing.T) {
 			t.Errorf("%v: %v, %v, want %v", a, got, ok, want)
 		}
 	}
+	g, _ = cpuGuest()
 	g.img.syms["__per_cpu_start"], g.img.syms["__per_cpu_end"] = 0xffffffff83000000, 0xffffffff83001000
 	if got, ok := g.SlidPerCPU(t.Context(), slid, 1); ok {
 		t.Errorf("in an image with its own per-CPU data: %v", got)
@@ -38,6 +39,7 @@ func TestAPerCPUVariableInTheImageIsReadWhereACPUHasItsOwn(t *testing.T) {
 	if got, ok := g.ImagePerCPU(t.Context(), addr.Addr(testSlide)+0x80, 1); ok {
 		t.Errorf("of a kernel that links them at zero: %v", got)
 	}
+	g, base = cpuGuest()
 	g.img.syms["__per_cpu_start"], g.img.syms["__per_cpu_end"] = 0xffffffff83000000, 0xffffffff83001000
 	first := testSlide.Run(0xffffffff83000000)
 	for a, want := range map[addr.Addr]addr.Addr{

@@ -22,9 +22,8 @@ type pageKey struct {
 // pageCache holds pages of the current stop. A nil page is a known fault.
 // It lives in stop, so a resume drops it; writes drop it by hand.
 type pageCache struct {
-	virt   map[pageKey][]byte
-	phys   map[uint64][]byte
-	pieces []piece // of the kernel half
+	virt map[pageKey][]byte
+	phys map[uint64][]byte
 }
 
 func (c *pageCache) virtual(k pageKey) (page []byte, known bool) {

@@ -221,7 +221,7 @@ func (t *Target) tablesOf(ctx context.Context, id rsp.ThreadID) (tables, bool) {
 // Errors: *rsp.Error as the stub says when the CPU does not see all of it.
 func (t *Target) ReadAs(ctx context.Context, c CPU, p []byte, a addr.Addr) error {
 	s := t.now()
-	if s.pages.fill(p, a) {
+	if t.ahead.fill(s.epoch, p, a) {
 		return nil
 	}
 	n := 0

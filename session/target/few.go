@@ -6,23 +6,6 @@ import (
 	"ktrap/symbols/addr"
 )
 
-// piece is memory of the kernel half that was read without its page.
-type piece struct {
-	at addr.Addr
-	b  []byte
-}
-
-// fill copies n bytes from a on out of a piece that has them all.
-func (c *pageCache) fill(p []byte, a addr.Addr) bool {
-	for _, one := range c.pieces {
-		if off := uint64(a - one.at); a >= one.at && off+uint64(len(p)) <= uint64(len(one.b)) {
-			copy(p, one.b[off:])
-			return true
-		}
-	}
-	return false
-}
-
 // Few is [Target.Memory] for a few bytes whose neighbours nobody asks for: the stub is
 // asked for them alone, unless their page is known or no CPU shows the kernel.
 func (t *Target) Few(ctx context.Context) Memory {
@@ -63,11 +46,4 @@ func (f few) known(a addr.Addr, n int) bool {
 		}
 	}
 	return true
-}
-
-// LearnMemory keeps what somebody else has read of the kernel half in this stop, when
-// nobody held the lease yet.
-func (t *Target) LearnMemory(b []byte, a addr.Addr) {
-	c := &t.now().pages
-	c.pieces = append(c.pieces, piece{a, b})
 }

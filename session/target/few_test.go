@@ -51,7 +51,7 @@ func TestWhatWasReadAheadIsNotReadAgainUntilItMayHaveChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.t.LearnMemory([]byte("-ahead-"), data-1)
+	m.t.LearnMemory(m.t.Epoch(), []byte("-ahead-"), data-1)
 	p := make([]byte, 5)
 	if err := m.t.ReadAs(ctx, cpus[0], p, data); err != nil || string(p) != "ahead" || m.virt != 0 {
 		t.Errorf("%q, %v, %d questions", p, err, m.virt)
@@ -68,12 +68,21 @@ func TestWhatWasReadAheadIsNotReadAgainUntilItMayHaveChanged(t *testing.T) {
 		"a resume":   func() error { m.t.Invalidate(); return nil },
 	}
 	for name, change := range forget {
-		m.t.LearnMemory([]byte("ahead"), data)
+		m.t.Invalidate()
+		epoch := m.t.Epoch()
+		m.t.LearnMemory(epoch, []byte("ahead"), data)
+		if got := readString(t, m.t.Few(ctx), data, 5); got != "ahead" {
+			t.Errorf("before %s: %q", name, got)
+		}
 		if err := change(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if got := readString(t, m.t.Few(ctx), data, 4); got != "data" {
 			t.Errorf("after %s: %q", name, got)
+		}
+		m.t.LearnMemory(epoch, []byte("ahead"), data) // was under way
+		if got := readString(t, m.t.Few(ctx), data, 4); got != "data" {
+			t.Errorf("of before %s: %q", name, got)
 		}
 	}
 }

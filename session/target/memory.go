@@ -289,6 +289,7 @@ func (t *Target) kernelWindow(ctx context.Context) (*CPU, error) {
 func (t *Target) WriteMemory(ctx context.Context, c CPU, a addr.Addr, p []byte) error {
 	s := t.now()
 	s.pages = pageCache{}
+	t.ahead.end(s.epoch)
 	if err := t.stub.WriteMemory(ctx, c.Thread, uint64(a), p); err != nil {
 		return fmt.Errorf("write %d bytes at %#x: %w", len(p), uint64(a), t.explain(s, err))
 	}

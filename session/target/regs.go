@@ -172,6 +172,7 @@ func (t *Target) WriteRegister(ctx context.Context, c CPU, name string, v uint64
 	s := t.now()
 	delete(s.regs, c.Thread)
 	s.window, s.windowKnown, s.pages = nil, false, pageCache{} // CR3, CR4 or CS may be what was written
+	t.ahead.end(s.epoch)
 	if err := t.stub.WriteRegister(ctx, c.Thread, reg.Num, raw[:reg.size()]); err != nil {
 		return fmt.Errorf("write register %q of thread %v: %w", name, c.Thread, t.explain(s, err))
 	}

@@ -52,13 +52,14 @@ type Options struct {
 
 // Target is one machine behind a stub.
 //
-// All methods but Invalidate and Epoch belong to whoever holds the stop lease;
+// All methods but Invalidate, Epoch and LearnMemory belong to whoever holds the stop lease;
 // they need the machine to be stopped.
 type Target struct {
 	stub  stub
 	log   *slog.Logger
 	show  func(p []byte, a addr.Addr) // nil when nothing hides
 	epoch atomic.Uint64               // bumped by the session loop at each resume
+	ahead ahead
 
 	// Owned by the holder of the stop lease.
 	desc *Description // of this stub; read once
@@ -91,7 +92,7 @@ func New(c *rsp.Client, o *Options) *Target {
 }
 
 func newTarget(s stub, o *Options) *Target {
-	t := &Target{stub: s, log: slog.New(slog.DiscardHandler)}
+	t := &Target{stub: askable{s}, log: slog.New(slog.DiscardHandler)}
 	if o != nil && o.Log != nil {
 		t.log = o.Log
 	}

@@ -79,3 +79,30 @@ func TestTwoClientsDoWhatTheyLikeWithARealGuest(t *testing.T) {
 		})
 	}
 }
+
+// The line is cut while the guest is stepped, with breakpoints set: QEMU keeps it as it
+// stands, and whoever comes next has to deal with what is left.
+func TestARealGuestIsWellAfterItsLineWasCut(t *testing.T) {
+	m := up(t, "6.1")
+	m.busy(t, func() {
+		o := m.options(t)
+		stub, hangUp := session.Line{Seed: 4, CutAfter: 800}.Serve(t, o.Stub)
+		o.Stub, o.Listen = stub, "127.0.0.1:0"
+		run(t, o, func(ctx context.Context, s *session.Session) {
+			k := talkAbout(ctx, t, s)
+			defer k.Close()
+			if err := k.Run(ctx, session.RandomOps(11, 1000)); !errors.Is(err, session.ErrCut) && !errors.Is(err, session.ErrRefused) {
+				t.Errorf("the line was to be cut, and the clients say: %v", err)
+				return
+			}
+			if err := s.UntilLost(ctx); err == nil {
+				t.Error("the session does not say that the stub is gone")
+			}
+		})
+		hangUp()
+		run(t, m.options(t), func(ctx context.Context, s *session.Session) { resume(ctx, t, s) })
+		m.calm(t)
+	})
+	m.runs(t)
+	m.noBreakpoints(t)
+}

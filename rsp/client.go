@@ -205,6 +205,13 @@ func (c *Client) shut(reason error) error {
 	return end
 }
 
+// Pipelines reports whether several reads may be under way at once.
+func (c *Client) Pipelines() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.depth > 1
+}
+
 // Features is what the handshake found. Callers must not change its map.
 func (c *Client) Features() Features {
 	c.mu.Lock()

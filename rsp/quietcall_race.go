@@ -14,7 +14,10 @@ func quietCall(trap, fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	if trap == syscall.SYS_WRITE {
 		call = syscall.Write
 	}
-	n, err := call(int(fd), p)
+	err := error(syscall.EINTR)
+	for err == syscall.EINTR {
+		n, err = call(int(fd), p)
+	}
 	errors.As(err, &errno)
 	return max(n, 0), errno
 }

@@ -20,7 +20,7 @@ import (
 // gdbClient is one gdb on ktrap's port. To gdb, ktrap is a stub whose threads
 // are the guest's tasks; a request that ktrap does not know goes through to QEMU
 // byte for byte. Its packets are handled one after the other on its reader's
-// goroutine, stops are told by a goroutine of their own.
+// goroutine; stops are told by the loop, or by a goroutine of their own.
 type gdbClient struct {
 	s      *Session
 	owner  machine.Owner // of its breakpoints

@@ -91,12 +91,24 @@ func (v *Stopped) tell(ctx context.Context, g *gdbClient, wanted *place, again b
 // tellAtOnce tells gdb of a stop without a goroutine and without the lease, if everything
 // is known that gdb is told, and reports whether it did. It is for the turn of the loop in
 // which the guest has come to stand: nobody is at work then.
-func (g *gdbClient) tellAtOnce() bool {
+func (g *gdbClient) tellAtOnce() (told bool) {
 	t := g.telling()
-	if t.stop.Crash != nil { // takes long to decode
+	v := &Stopped{Session: g.s, World: g.s.world.Load()}
+	seen := g.s.foresight.Load()
+	foreseen := seen != nil && v.World != nil && seen.kernel == v.World.Kernel
+	if t.stop.Crash != nil || !t.byCPU && !foreseen { // takes long to tell, or nothing was read
 		return false
 	}
-	v := &Stopped{Session: g.s, World: g.s.world.Load()}
+	last, lastTold := v.threads.last, v.threads.told
+	defer func() {
+		if r := recover(); r != nil {
+			_ = g.s.bugError("telling gdb of a stop", r) // logged there; the job tells it again, if it can
+			told = false
+		}
+		if !told { // whoever runs may have been guessed
+			v.threads.last, v.threads.told = last, lastTold
+		}
+	}()
 	ctx, missed := target.OnlyKnown(g.s.workCtx)
 	at, reply := v.stopFor(ctx, &t)
 	reply.Regs = v.expedited(ctx, &t, at)

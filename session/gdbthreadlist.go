@@ -47,10 +47,10 @@ func (g *gdbClient) threads(ctx context.Context, now *moment) (list []gdbview.Th
 			if err := v.walkTasks(ctx); err != nil {
 				v.log.Debug("list tasks for gdb", "err", err)
 			}
-			g.list, g.passed = v.threads.list, 0
 			if all {
-				g.list = v.described(ctx)
+				v.describe(ctx)
 			}
+			g.list, g.passed = v.threads.list, 0
 		}
 		list, err = v.threadList(ctx, now.byCPU, all || first && !now.byCPU, g.list)
 		return err
@@ -108,6 +108,7 @@ func (v *Stopped) walkTasks(ctx context.Context) error {
 		return err
 	}
 	t.walked, t.tasks, t.list = v.Target.Epoch(), make(map[int]kernel.Task, len(tasks)), nil
+	t.described = false
 	for i := range tasks {
 		id := gdbview.TaskID(tasks[i].PID, tasks[i].CPU)
 		if _, twice := t.tasks[id]; twice || id < 0 {
@@ -119,16 +120,18 @@ func (v *Stopped) walkTasks(ctx context.Context) error {
 	return err
 }
 
-// described is the list of the last walk with what the tasks do, which for each means to
-// look at its stack. If the walk has failed, that is not known.
-func (v *Stopped) described(ctx context.Context) []gdbview.Thread {
-	list := slices.Clone(v.threads.list)
-	for i := range list {
-		if task, ok := v.threads.tasks[list[i].ID]; ok && v.threads.walked == v.Target.Epoch() {
-			list[i].Text = v.stateOf(ctx, &task, len(list))
-		}
+// describe adds what the tasks do to the list of this stop's walk, which for each means to
+// look at its stack.
+func (v *Stopped) describe(ctx context.Context) {
+	t := &v.threads
+	if t.described || t.walked != v.Target.Epoch() { // the walk may have failed
+		return
 	}
-	return list
+	t.described, t.list = true, slices.Clone(t.list) // a gdb may have it
+	for i := range t.list {
+		task := t.tasks[t.list[i].ID]
+		t.list[i].Text = v.stateOf(ctx, &task, len(t.list))
+	}
 }
 
 // threadList is what gdb is shown: the threads that it is to know, and those that
@@ -246,8 +249,10 @@ func (g *gdbClient) extraInfo(ctx context.Context, p string, now *moment) {
 			if one.ID != t.TID {
 				continue
 			}
-			if task, ok := v.taskOf(ctx, one.ID); ok && one.Text == "" {
-				one.Text = v.stateOf(ctx, &task, len(list))
+			if one.Core < 0 { // what it did when the list was read
+				if task, ok := v.taskOf(ctx, one.ID); ok {
+					one.Text = v.stateOf(ctx, &task, len(list))
+				}
 			}
 			text = strings.TrimSpace(one.Name + " " + one.Text)
 		}

@@ -21,18 +21,20 @@ type place struct {
 }
 
 // threadTable is which threads there are. Who runs where is read at each stop;
-// the walk over all tasks is done when somebody asks for it. Owned by the worker.
+// the walk over all tasks is done when somebody asks for it. Owned by the worker, and by
+// the loop when the guest has come to stand.
 type threadTable struct {
-	epoch   uint64 // of the stop that running holds for
-	running []runner
-	cpus    []target.CPU        // of the machine; they stay the same
-	last    runner              // whom gdb was told of
-	told    uint64              // number of that stop
-	walked  uint64              // stop of the last walk
-	tasks   map[int]kernel.Task // of the last walk, nil: none yet
-	list    []gdbview.Thread    // likewise
-	found   place               // the last that was found, of which gdb asks several things
-	foundAt uint64              // stop of that; none if found.id is 0
+	epoch     uint64 // of the stop that running holds for
+	running   []runner
+	cpus      []target.CPU        // of the machine; they stay the same
+	last      runner              // whom gdb was told of
+	told      uint64              // number of that stop
+	walked    uint64              // stop of the last walk
+	described bool                // the list tells what the tasks do
+	tasks     map[int]kernel.Task // of the last walk, nil: none yet
+	list      []gdbview.Thread    // likewise
+	found     place               // the last that was found, of which gdb asks several things
+	foundAt   uint64              // stop of that; none if found.id is 0
 
 	crash   *Crash        // that crashed was found for
 	crashed *unwind.Frame // see crashFrame

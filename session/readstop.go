@@ -17,7 +17,7 @@ import (
 // What a gdb that waits is told of a stop, and what it then asks for first, is read
 // together with the pc: its user waits for the prompt through every question that is
 // asked after the answer to another. It is kept for those who ask, and nothing depends
-// on it.
+// on it but how soon a gdb is told.
 
 // foreseen is what is read of the running task in a kernel. What is known of the CPUs is
 // the loop's, but for readAhead while a stop is located.
@@ -102,8 +102,8 @@ func (s *Session) taskWanted() bool {
 	return false
 }
 
-// readAhead reads registers, and memory that will be asked for. Its replies come on one
-// goroutine, one after the other.
+// readAhead reads registers, and memory that will be asked for. Its replies come one after
+// the other, but the first may come while begin still asks.
 type readAhead struct {
 	s       *Session
 	thread  rsp.ThreadID
@@ -121,8 +121,12 @@ type readAhead struct {
 const stackAhead = 256
 
 func (r *readAhead) begin() {
-	r.pending.Store(2)
 	gs, known := r.seen.gs[r.thread]
+	if known && r.s.client.Pipelines() { // on a serial line each would be waited for
+		r.guessed = r.seen.ran[r.thread]
+	}
+	guessed := r.guessed
+	r.pending.Store(2)
 	r.s.client.GoRegisters(r.thread, func(raw []byte, err error) {
 		if r.raw, r.err = raw, err; err == nil {
 			if regs := r.s.Target.Learn(r.thread, raw); regs != nil && regs.ShowsKernel() {
@@ -133,8 +137,7 @@ func (r *readAhead) begin() {
 	})
 	if known { // it is the same all the time, as a rule
 		r.runner(gs)
-		r.guessed = r.seen.ran[r.thread]
-		for _, task := range r.guessed {
+		for _, task := range guessed {
 			r.task(task)
 		}
 	}

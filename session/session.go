@@ -4,9 +4,11 @@
 //
 // Goroutines, all started in [Run] and joined before it returns:
 //
-//   - stub reader: rsp.Client.Run with its writer and its clock; blocks on the stub, posts stops to the loop
+//   - stub reader: rsp.Client.Run with its writer and its clock; blocks on the stub, brings
+//     stops to the loop, and tells gdb of one if all is known
 //   - acceptor, and a reader and a writer per gdb: block on their sockets; the
-//     readers post packets and wait for what the writers are to carry
+//     readers answer packets, the writers carry what a socket does not take at once
+//   - a teller for each gdb that waits, while it is found out what it is to be told of a stop
 //   - at most one worker, while the guest stands: an inspection; a job is run by who asks for it
 //   - fetchers, while debug information is missing: block on the network, and on
 //     each other; what has come is put to use by a job
@@ -47,6 +49,9 @@ type Session struct {
 	world  atomic.Pointer[World]
 
 	foresight atomic.Pointer[foreseen] // written by the worker; nil: none yet
+	underKVM  atomic.Bool
+	emulated  atomic.Bool // QEMU translates the guest's code: breakpoints are not in it
+	hidden    hiddenText
 
 	*turns                 // the loop
 	stubLost chan struct{} // closed by the loop when it has heard that the stub's connection has ended
@@ -82,9 +87,6 @@ type Session struct {
 	watchers  map[chan Event]struct{}
 	gdbs      map[*gdbClient]struct{}
 	lost      error
-	hidden    hiddenText
-	underKVM  atomic.Bool
-	emulated  atomic.Bool // QEMU translates the guest's code: breakpoints are not in it
 
 	// Owned by the worker: one at a time, handed over through the loop.
 	engine   trap.Engine

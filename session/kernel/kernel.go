@@ -15,7 +15,8 @@ import (
 // Kernel is a running kernel whose vmlinux has been proven.
 //
 // The exported fields do not change after [Attach]. The methods need the
-// machine to be stopped and belong to whoever holds the stop lease.
+// machine to be stopped and belong to whoever holds the stop lease, or to the session's
+// loop while nobody does.
 type Kernel struct {
 	Slide    addr.Slide
 	How      string // how the slide was found: "IDT", "page tables", "banner search"
@@ -40,10 +41,9 @@ type Kernel struct {
 	runner   *shape            // see runnerShape
 	current  addr.Addr         // see currentTask; 0 if not found yet
 	offsets  map[int]uint64    // of per-CPU data, as last read; see numberOf
-
-	perCPUVars *perCPUSpan // see perCPUSection
-	log        *slog.Logger
-	modules    moduleCache
+	perCPUs  *perCPUSpan       // see perCPUSection
+	log      *slog.Logger
+	modules  moduleCache
 }
 
 // memory is the kernel's memory during this stop.

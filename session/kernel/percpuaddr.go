@@ -26,12 +26,12 @@ func (k *Kernel) IsPerCPU(a addr.Addr) bool {
 // perCPUSection is where per-CPU variables are linked; known is false if the image does
 // not say. gdb's reads of memory want it each time.
 func (k *Kernel) perCPUSection() *perCPUSpan {
-	if k.perCPUVars == nil {
+	if k.perCPUs == nil {
 		start, ok1 := link(k.image, "__per_cpu_start")
 		end, ok2 := link(k.image, "__per_cpu_end")
-		k.perCPUVars = &perCPUSpan{start, end, ok1 && ok2}
+		k.perCPUs = &perCPUSpan{start, end, ok1 && ok2}
 	}
-	return k.perCPUVars
+	return k.perCPUs
 }
 
 type perCPUSpan struct {

@@ -60,6 +60,9 @@ func (t *Target) TryDirectRAM(ctx context.Context) bool { return t.direct(ctx, t
 // wanted.
 func (t *Target) direct(ctx context.Context, s *stop, n int) bool {
 	d := &s.direct
+	if d.ram == nil && unaskable(ctx) { // what it takes to read there is not known
+		return false
+	}
 	d.wanted += n
 	if t.host == nil || d.tried || d.wanted < directWorth {
 		return d.ram != nil

@@ -24,48 +24,70 @@ func OnlyKnown(ctx context.Context) (known context.Context, missed func() bool) 
 	return context.WithValue(ctx, unaskedKey{}, u), u.missed.Load
 }
 
-// askable is a stub that is not asked in such a context.
-type askable struct{ stub }
-
-func mayAsk(ctx context.Context) error {
-	if u, ok := ctx.Value(unaskedKey{}).(*unasked); ok {
+// unaskable reports whether the stub is not to be asked, and notes that it would have been.
+func unaskable(ctx context.Context) bool {
+	u, ok := ctx.Value(unaskedKey{}).(*unasked)
+	if ok {
 		u.missed.Store(true)
+	}
+	return ok
+}
+
+// askable is a stub that is not asked in such a context.
+type askable struct{ s stub }
+
+func (a askable) Threads(ctx context.Context) ([]rsp.ThreadID, error) {
+	if unaskable(ctx) {
+		return nil, ErrUnknown
+	}
+	return a.s.Threads(ctx)
+}
+
+func (a askable) Xfer(ctx context.Context, object, annex string) ([]byte, error) {
+	if unaskable(ctx) {
+		return nil, ErrUnknown
+	}
+	return a.s.Xfer(ctx, object, annex)
+}
+
+func (a askable) Monitor(ctx context.Context, command string) (string, error) {
+	if unaskable(ctx) {
+		return "", ErrUnknown
+	}
+	return a.s.Monitor(ctx, command)
+}
+
+func (a askable) ReadRegisters(ctx context.Context, t rsp.ThreadID) ([]byte, error) {
+	if unaskable(ctx) {
+		return nil, ErrUnknown
+	}
+	return a.s.ReadRegisters(ctx, t)
+}
+
+func (a askable) WriteRegister(ctx context.Context, t rsp.ThreadID, n int, raw []byte) error {
+	if unaskable(ctx) {
 		return ErrUnknown
 	}
-	return nil
+	return a.s.WriteRegister(ctx, t, n, raw)
 }
 
-func (s askable) Threads(ctx context.Context) ([]rsp.ThreadID, error) {
-	if err := mayAsk(ctx); err != nil {
-		return nil, err
+func (a askable) ReadMemory(ctx context.Context, t rsp.ThreadID, at uint64, p []byte) error {
+	if unaskable(ctx) {
+		return ErrUnknown
 	}
-	return s.stub.Threads(ctx)
+	return a.s.ReadMemory(ctx, t, at, p)
 }
 
-func (s askable) Xfer(ctx context.Context, object, annex string) ([]byte, error) {
-	if err := mayAsk(ctx); err != nil {
-		return nil, err
+func (a askable) WriteMemory(ctx context.Context, t rsp.ThreadID, at uint64, p []byte) error {
+	if unaskable(ctx) {
+		return ErrUnknown
 	}
-	return s.stub.Xfer(ctx, object, annex)
+	return a.s.WriteMemory(ctx, t, at, p)
 }
 
-func (s askable) ReadRegisters(ctx context.Context, t rsp.ThreadID) ([]byte, error) {
-	if err := mayAsk(ctx); err != nil {
-		return nil, err
+func (a askable) Physical(ctx context.Context, f func(read physRead) error) error {
+	if unaskable(ctx) {
+		return ErrUnknown
 	}
-	return s.stub.ReadRegisters(ctx, t)
-}
-
-func (s askable) ReadMemory(ctx context.Context, t rsp.ThreadID, a uint64, p []byte) error {
-	if err := mayAsk(ctx); err != nil {
-		return err
-	}
-	return s.stub.ReadMemory(ctx, t, a, p)
-}
-
-func (s askable) Physical(ctx context.Context, f func(read physRead) error) error {
-	if err := mayAsk(ctx); err != nil {
-		return err
-	}
-	return s.stub.Physical(ctx, f)
+	return a.s.Physical(ctx, f)
 }

@@ -52,8 +52,8 @@ type Options struct {
 
 // Target is one machine behind a stub.
 //
-// All methods but Invalidate, Epoch and LearnMemory belong to whoever holds the stop lease;
-// they need the machine to be stopped.
+// All methods but Invalidate, Epoch and LearnMemory belong to whoever holds the stop lease,
+// or to the session's loop while nobody does; they need the machine to be stopped.
 type Target struct {
 	stub  stub
 	log   *slog.Logger

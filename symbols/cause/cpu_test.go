@@ -94,7 +94,9 @@ func checkCPU(t *testing.T, code string, regs state, did string) bool {
 	f.Kind, f.HasAddr, f.HasCode = PageFault, true, true
 	e.Fault = f
 	_, a := e.explain()
-	if a == nil || a.Expr == "" || !a.Known || a.Addr != f.Addr && a.Size < 512 || !a.holds(f.Addr) || (a.Op != Read) != f.bit(pfWrite) {
+	// Of a long access some CPUs report the last byte; that of XSAVE has no fixed size.
+	elsewhere := a != nil && a.Addr != f.Addr && a.Size > 0 && a.Size < 512
+	if a == nil || a.Expr == "" || !a.Known || elsewhere || !a.holds(f.Addr) || (a.Op != Read) != f.bit(pfWrite) {
 		t.Errorf("%s %s: have %+v of %+v\nthe CPU: address %#x, code %#x", code, e.marked.Text, a, accesses, f.Addr, f.Error)
 	}
 	return true

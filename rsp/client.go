@@ -67,12 +67,13 @@ type Client struct {
 	selected  ThreadID   // what the stub's Hg is, if known
 	known     bool
 	run       runState
-	due       time.Time // when silence has lasted too long
-	wakes     time.Time // when that is looked at; zero: never
-	probe     *request  // in flight while a loss is suspected
-	shifted   bool      // with probe: replies may be one request off
-	interrupt bool      // wanted as soon as the queued resume is sent
-	greeting  bool      // a stop nobody asked for is no news yet
+	steps     map[ThreadID]bool // which may be stepping when the machine runs again
+	due       time.Time         // when silence has lasted too long
+	wakes     time.Time         // when that is looked at; zero: never
+	probe     *request          // in flight while a loss is suspected
+	shifted   bool              // with probe: replies may be one request off
+	interrupt bool              // wanted as soon as the queued resume is sent
+	greeting  bool              // a stop nobody asked for is no news yet
 	noAck     bool
 	features  Features
 	end       error // why no request is taken any more
@@ -90,7 +91,7 @@ const (
 
 // NewClient returns a client that talks over rw, which it closes at the end.
 func NewClient(rw io.ReadWriteCloser, o *ClientOptions) *Client {
-	c := &Client{rw: rw, out: newOutbox(0), greeting: true}
+	c := &Client{rw: rw, out: newOutbox(0), greeting: true, steps: make(map[ThreadID]bool)}
 	c.out.atOnce = writesAtOnce(rw)
 	if o != nil {
 		c.o = *o

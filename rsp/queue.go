@@ -165,6 +165,7 @@ func (c *Client) send(q *request) {
 	}
 	if q.kind == resume {
 		c.run = running
+		c.noteSteps(q.body)
 		if c.interrupt {
 			c.interrupt = false
 			c.transmitByte(Interrupt, interrupt)

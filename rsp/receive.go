@@ -153,13 +153,13 @@ func (c *Client) remove(q *request) {
 // fail ends a request that is in flight no more. Called with mu held, which
 // it releases.
 func (c *Client) fail(q *request, err error) {
-	refused := false
+	refused := q.kind == resume && q.deliver == nil
 	done := []outcome{q.result(nil, err)}
 	switch q.kind {
 	case selection:
 		done = []outcome{c.dropSelecting(q, err)}
 	case resume:
-		c.run, refused = halted, true
+		c.run = halted
 	}
 	done = append(done, c.pump()...)
 	c.mu.Unlock()

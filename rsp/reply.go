@@ -57,9 +57,11 @@ func (c *Client) receiveWhileRunning(head *request, body []byte) {
 	c.remove(head)
 	c.run = halted
 	c.selected, c.known = s.Thread, s.selects()
-	done := c.pump()
+	delete(c.steps, s.Thread)
+	private := head.deliver != nil
+	done := append(c.pump(), head.result(bytes.Clone(body), nil))
 	c.mu.Unlock()
-	if c.o.OnStop != nil {
+	if c.o.OnStop != nil && !private {
 		c.o.OnStop(s)
 	}
 	finishAll(done)
@@ -71,12 +73,13 @@ func (c *Client) receiveWhileRunning(head *request, body []byte) {
 func (c *Client) unasked(body []byte) {
 	c.known = false
 	c.probeLost()
+	s, err := ParseStopReply(body)
+	delete(c.steps, s.Thread)
 	greeting := c.greeting
 	if greeting {
 		c.features.Ran = true
 	}
 	c.mu.Unlock()
-	s, err := ParseStopReply(body)
 	if greeting || err != nil {
 		c.o.Log.Debug("stop nobody asked for is dropped", "body", wireText(body), "err", err)
 		return

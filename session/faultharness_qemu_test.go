@@ -5,6 +5,8 @@ package session_test
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -104,6 +106,27 @@ func up(t *testing.T, series string) *running {
 	return &running{m, g}
 }
 
+// answerWait is more than any command of these tests takes.
+const answerWait = 30 * time.Second
+
+// do runs a command in the guest and returns what it printed. A guest that does not answer in answerWait is
+// described: one that stands would keep the test until its time limit.
+func (r *running) do(t *testing.T, command string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), answerWait)
+	defer cancel()
+	out, err := r.ssh.Output(ctx, command)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return string(out), err
+	}
+	status, statusErr := r.QMP().Status(t.Context())
+	if statusErr != nil {
+		return "", errors.Join(err, statusErr)
+	}
+	cpus, regsErr := r.QMP().Monitor(t.Context(), "info registers -a")
+	return "", errors.Join(fmt.Errorf("%w: QEMU says that the guest is %q:\n%s", err, status, cpus), regsErr)
+}
+
 // kill ends QEMU as the kernel's OOM killer would, and waits for its end.
 func (m *machine) kill() error {
 	if err := syscall.Kill(m.Pid(), syscall.SIGKILL); err != nil {
@@ -116,11 +139,16 @@ func (m *machine) kill() error {
 // runs requires that the guest's clock advances.
 func (r *running) runs(t *testing.T) {
 	t.Helper()
-	first := uptime(t.Context(), t, r.ssh)
+	first := ""
 	for range 100 {
-		if uptime(t.Context(), t, r.ssh) != first {
+		now, err := r.do(t, "cat /proc/uptime")
+		if err != nil {
+			t.Fatalf("the guest does not run on: %v", err)
+		}
+		if first != "" && now != first {
 			return
 		}
+		first = now
 	}
 	t.Errorf("the guest's uptime stays %s", first)
 }
@@ -137,8 +165,8 @@ func (r *running) noBreakpoints(t *testing.T) {
 	in := bufio.NewReader(conn)
 	wantPacket(t, in, "$T02") // QEMU stops for a debugger
 	write(t, conn, "+$c#63")
-	if err := r.ssh.Run(t.Context(), "echo warn > /proc/crashme", nil); err != nil {
-		t.Errorf("a breakpoint was left behind: %v", err)
+	if _, err := r.do(t, "echo warn > /proc/crashme"); err != nil {
+		t.Fatalf("a breakpoint was left behind: %v", err)
 	}
 	write(t, conn, "\x03")
 	wantPacket(t, in, "$T02") // not T05

@@ -19,7 +19,7 @@ func (r *running) busy(t *testing.T, f func()) {
 	// Not in an SSH session of its own: dropbear 2022.83 closes one that has no command
 	// yet when the process of another ends.
 	work := "(i=0; while [ $i -lt 100000 ] && ! [ -e /tmp/end ]; do echo x > /tmp/x; cat /tmp/x; i=$((i+1)); done) > /dev/null 2>&1 < /dev/null &"
-	if err := r.ssh.Run(t.Context(), work, nil); err != nil {
+	if _, err := r.do(t, work); err != nil {
 		t.Fatal(err)
 	}
 	f()
@@ -28,7 +28,7 @@ func (r *running) busy(t *testing.T, f func()) {
 // calm ends the work of busy.
 func (r *running) calm(t *testing.T) {
 	t.Helper()
-	if err := r.ssh.Run(t.Context(), "touch /tmp/end", nil); err != nil {
+	if _, err := r.do(t, "touch /tmp/end"); err != nil {
 		t.Error(err)
 	}
 }

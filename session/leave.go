@@ -46,13 +46,13 @@ func (s *Session) leave() error {
 	return nil
 }
 
-// clearOut is the last job: what is left to report, then the breakpoints, then
-// the guest goes.
+// clearOut is the last job: what is left to report, then the breakpoints and the steps,
+// then the guest goes.
 func (v *Stopped) clearOut(ctx context.Context) error {
 	last, cancel := context.WithTimeout(ctx, v.leaving/2) // the breakpoints must get their time
 	defer cancel()
 	v.reportUnfinished(last, "ktrap was told to leave before the kernel did")
-	errs := v.removeAll(ctx)
+	errs := errors.Join(v.removeAll(ctx), v.client.EndSteps(ctx))
 	if v.staysPaused() { // without a detach, which would take out what we lost count of
 		return errors.Join(errs, v.clearStub(ctx))
 	}
@@ -92,7 +92,7 @@ func (s *Session) letGo() error {
 	defer cancel()
 	err := s.standAlone(ctx)
 	if err == nil {
-		err = s.clearStub(ctx)
+		err = errors.Join(s.client.EndSteps(ctx), s.clearStub(ctx))
 	}
 	if !s.staysPaused() { // whatever failed, and however late: it takes breakpoints out too
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)

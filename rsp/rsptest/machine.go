@@ -42,7 +42,8 @@ type Machine struct {
 	Detached bool
 
 	multi, xmlRead, physical, running bool
-	cpu                               int // index of the selected CPU
+	cpu                               int // index of the selected CPU, by Hg
+	control                           int // by Hc: of which an interrupt is told
 }
 
 // CPU is a thread of a Machine.
@@ -55,7 +56,7 @@ type CPU struct {
 func (m *Machine) Handle(s *Stub, msg rsp.Message) {
 	switch {
 	case msg.Kind == rsp.Interrupt && m.running:
-		m.stop(s, fmt.Sprintf("T02thread:%s;", m.threadID(m.cpu)))
+		m.stop(s, fmt.Sprintf("T02thread:%s;", m.threadID(m.control)))
 	case msg.Kind == rsp.Packet:
 		m.packet(s, string(msg.Body))
 	}
@@ -64,7 +65,7 @@ func (m *Machine) Handle(s *Stub, msg rsp.Message) {
 func (m *Machine) stop(s *Stub, reply string) {
 	m.running = false
 	if stop, err := rsp.ParseStopReply([]byte(reply)); err == nil && stop.Thread.TID > 0 {
-		m.cpu = stop.Thread.TID - 1
+		m.cpu, m.control = stop.Thread.TID-1, stop.Thread.TID-1
 	}
 	s.Reply(reply)
 }
@@ -187,14 +188,19 @@ func (m *Machine) answerArgs(body string) string {
 }
 
 func (m *Machine) selectCPU(args string) string {
-	if args == "" || args[0] != 'g' {
-		return "OK" // Hc of whatever
-	}
-	if i, ok := m.index(args[1:]); ok {
-		m.cpu = i
+	if args == "" {
 		return "OK"
 	}
-	return "E22"
+	i, ok := m.index(args[1:])
+	switch {
+	case args[0] == 'g' && ok:
+		m.cpu = i
+	case args[0] == 'g':
+		return "E22"
+	case ok: // Hc of whatever
+		m.control = i
+	}
+	return "OK"
 }
 
 // index finds the CPU that a thread id means; any means the first.

@@ -77,3 +77,39 @@ func TestAHitIsNotInspectedAgainWhenItsCPUHasNotMoved(t *testing.T) {
 		{PC{PC: trap, Unmoved: true}, []string{"announce T02"}},
 	})
 }
+
+func TestAStepOffABreakpointThatAnotherStopHasOvertakenIsNobodysNewsLater(t *testing.T) {
+	interrupted := StubStop{Reply: rsp.StopReply{Kind: rsp.Stopped, Signal: sigInt, Thread: cpu1}}
+	for name, overtaken := range map[string][]step{
+		"by an interrupt": {
+			{Interrupt{}, []string{"interrupt"}},
+			{interrupted, []string{"pc p1.2"}},
+			{PC{PC: mine}, []string{"announce T02"}},
+			{cont, []string{"check p1.1"}},
+			{PC{PC: off}, []string{"resume vCont;c"}},
+		},
+		"by a client's breakpoint": {
+			{trapStop(cpu1), []string{"pc p1.2"}},
+			{PC{PC: mine}, []string{"announce T05"}},
+			{cont, []string{"check p1.1"}},
+			{PC{PC: off}, []string{"check p1.2"}},
+			{PC{PC: off}, []string{"resume vCont;c"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := withPoints()
+			run(t, m, []step{
+				{cont, []string{"resume vCont;c"}},
+				{trapStop(cpu0), []string{"pc p1.1"}},
+				{PC{PC: trap}, []string{"inspect p1.1"}},
+				{Verdict{}, []string{"step p1.1"}},
+			})
+			run(t, m, overtaken)
+			run(t, m, []step{
+				{trapStop(cpu0), []string{"pc p1.1"}},
+				{PC{PC: off + 2}, []string{"inspect late p1.1"}},
+				{Verdict{}, []string{"resume vCont;c"}},
+			})
+		})
+	}
+}

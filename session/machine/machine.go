@@ -178,7 +178,9 @@ func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	}
 	// A watchpoint that the step has hit is news, a finished step is not.
 	if m.state == SteppingOver {
-		switch ended := m.stepEnded(s); {
+		ended := m.stepEnded(s)
+		m.unended[m.stepping] = !ended && s.Thread != m.stepping
+		switch {
 		case !ended:
 			m.told = true // the step may be done nevertheless
 		case !m.held:

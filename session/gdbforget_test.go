@@ -34,10 +34,7 @@ func TestTasksThatHaveEndedAreForgottenInTheEnd(t *testing.T) {
 		return k.goTo("toy_write", 0)
 	}
 	k.with(t, func(ctx context.Context, s *Session) {
-		l := joinListening(ctx, t, s)
-		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
-			t.Fatal(err)
-		}
+		l := k.joinBreaking(ctx, t, s)
 		listed := func() int {
 			list, err := l.Xfer(ctx, "threads", "")
 			if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"ktrap/rsp"
 	"ktrap/rsp/rsptest"
 )
 
@@ -12,10 +11,7 @@ func TestAStopIsToldInTheLoopsTurnIfAllIsKnownAndElseNotAtAll(t *testing.T) {
 	k := newToy(t)
 	k.Run = func(*rsptest.Machine, string) string { return k.goTo("toy_write", 0) }
 	k.with(t, func(ctx context.Context, s *Session) {
-		l := joinListening(ctx, t, s)
-		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
-			t.Fatal(err)
-		}
+		l := k.joinBreaking(ctx, t, s)
 		for range 3 { // ktrap learns what to read ahead
 			l.resume(t)
 			<-l.stops

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ktrap/rsp"
 	"ktrap/rsp/rsptest"
 	"ktrap/symbols/addr"
 )
@@ -114,6 +115,16 @@ func (k *toy) put(a, v uint64) {
 func (k *toy) goTo(name string, off uint64) string {
 	rsptest.PutReg(k.CPUs[0].Regs, "rip", k.syms[name]+off)
 	return "T05thread:p01.01;"
+}
+
+// joinBreaking is joinListening of a gdb with a breakpoint at toy_write.
+func (k *toy) joinBreaking(ctx context.Context, t *testing.T, s *Session) listener {
+	t.Helper()
+	l := joinListening(ctx, t, s)
+	if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // with opens a session on the toy.

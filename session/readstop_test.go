@@ -43,10 +43,7 @@ func TestAStopIsToldWithinOneTurnAndNeverWithWhatWasTrueBefore(t *testing.T) {
 	next := func() {}
 	k.Run = func(*rsptest.Machine, string) string { next(); return k.goTo("toy_write", 0) }
 	k.with(t, func(ctx context.Context, s *Session) {
-		l := joinListening(ctx, t, s)
-		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
-			t.Fatal(err)
-		}
+		l := k.joinBreaking(ctx, t, s)
 		stopped := func(who int) (asked []string) {
 			t.Helper()
 			stub.take()
@@ -102,10 +99,7 @@ func TestWhatCannotBeReadAheadIsReadWhenItIsAskedFor(t *testing.T) {
 	k := newToy(t)
 	k.Run = func(*rsptest.Machine, string) string { return k.goTo("toy_write", 0) }
 	k.with(t, func(ctx context.Context, s *Session) {
-		l := joinListening(ctx, t, s)
-		if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
-			t.Fatal(err)
-		}
+		l := k.joinBreaking(ctx, t, s)
 		l.resume(t)
 		<-l.stops
 		refused := 0 // each question once, but for whole pages
@@ -234,10 +228,7 @@ func TestAStopThatSomebodyElseHasMadeIsReadAnew(t *testing.T) {
 		k := newToy(t)
 		k.Run = func(*rsptest.Machine, string) string { return k.goTo("toy_write", 0) }
 		k.with(t, func(ctx context.Context, s *Session) {
-			l := joinListening(ctx, t, s)
-			if err := l.Insert(ctx, rsp.SoftwareBreak, k.syms["toy_write"], 1); err != nil {
-				t.Fatal(err)
-			}
+			l := k.joinBreaking(ctx, t, s)
 			for _, packet := range []string{"vCont;c", "vCont;c", last} {
 				if err := l.Resume([]byte(packet)); err != nil {
 					t.Fatal(err)

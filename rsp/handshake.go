@@ -43,6 +43,15 @@ func (c *Client) Handshake(ctx context.Context) (Features, error) {
 	if f.Stop, err = ParseStopReply(reply); err != nil {
 		return Features{}, fmt.Errorf("ask why the machine stands: %w", err)
 	}
+	if f.QEMU {
+		ran, err := c.ranBefore(ctx)
+		if err != nil {
+			return Features{}, fmt.Errorf("ask whether the machine ran: %w", err)
+		}
+		c.mu.Lock()
+		c.features.Ran = ran
+		c.mu.Unlock()
+	}
 	c.setFeatures(f)
 	return c.Features(), nil
 }

@@ -23,7 +23,7 @@ func TestTheHandshakeSetsQEMUUp(t *testing.T) {
 		t.Errorf("features %+v", f)
 	}
 	wantSeen(t, s, "qSupported:multiprocess+;vContSupported+;xmlRegisters=i386", "qXfer:features:read:target.xml:0,ffb",
-		"qqemu.sstepbits", "Qqemu.sstep=0x7", "Qqemu.PhyMemMode:0", "?")
+		"qqemu.sstepbits", "Qqemu.sstep=0x7", "Qqemu.PhyMemMode:0", "?", "qRcmd,696e666f2076657273696f6e")
 	if raw, err := c.ReadRegister(t.Context(), cpu2, 0); err != nil || raw[0] != 0x22 {
 		t.Errorf("p needs target.xml: %x, %v", raw, err)
 	}
@@ -47,6 +47,40 @@ func TestTheStopOfQEMUAtConnectIsSwallowed(t *testing.T) {
 		if err != nil || f.Stop.Signal != 5 || !f.QEMU || !f.Ran {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}
+	}
+}
+
+// What QEMU 10.0.13 and 7.2 say; 8.1 and newer send no stop at connect.
+func TestAMachineThatRanIsKnownByTheMonitorWhereTheStubDoesNotSaySo(t *testing.T) {
+	for name, c := range map[string]struct {
+		version, status string
+		ran             bool
+	}{
+		"10.0, ran":                 {"10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)", "VM status: paused", true},
+		"8.1, ran":                  {"8.1.0", "VM status: paused", true},
+		"10.0, not begun":           {"10.0.13", "VM status: paused (prelaunch)", false},
+		"10.0, at a breakpoint":     {"10.0.13", "VM status: paused (debug)", false},
+		"7.2, stopped by somebody":  {"7.2.22Debian 1:7.2+dfsg-7+deb12u18", "VM status: paused", false},
+		"8.0, likewise":             {"8.0.5", "VM status: paused", false},
+		"a version nobody can read": {"unknown", "VM status: paused", false},
+	} {
+		m := twoCPUs()
+		m.Monitor = func(cmd string) string {
+			return map[string]string{"info version": c.version, "info status": c.status}[cmd] + "\r\n"
+		}
+		client, _ := start(t, m.Handle, nil)
+		if f, err := client.Handshake(t.Context()); err != nil || f.Ran != c.ran || client.Features().Ran != c.ran {
+			t.Errorf("%s: ran %v, %v", name, f.Ran, err)
+		}
+	}
+}
+
+func TestAStubWithoutAMonitorIsNoFailure(t *testing.T) {
+	m := twoCPUs()
+	m.Override = func(_ *rsptest.Machine, body string) (string, bool) { return "", strings.HasPrefix(body, "qRcmd,") }
+	c, _ := start(t, m.Handle, nil)
+	if f, err := c.Handshake(t.Context()); err != nil || f.Ran {
+		t.Errorf("ran %v, %v", f.Ran, err)
 	}
 }
 

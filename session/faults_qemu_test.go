@@ -84,6 +84,9 @@ func TestAWrongVmlinuxIsRefusedAndTheGuestLeftAsItWas(t *testing.T) {
 	wantMessage(t, err, mismatch.FileID, mismatch.GuestID, "--force")
 	m.runs(t)
 	m.noBreakpoints(t)
+	if m.saysNoStop(t) {
+		t.Skip("NOT RUN: this QEMU does not tell a guest that it stops for ktrap from one that somebody has stopped")
+	}
 	if err := m.QMP().Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func TestPacketsThatWouldEndQEMUNeverReachIt(t *testing.T) {
 		if out, err := c.Monitor(ctx, "ktrap"); err != nil || !strings.Contains(out, "monitor ktrap who ADDR") {
 			t.Errorf("help: %q, %v", out, err)
 		}
-		if _, err := c.Monitor(ctx, "info version"); err != nil {
+		if _, err := c.Monitor(ctx, "info roms"); err != nil {
 			t.Error(err)
 		}
 		c.Close()
@@ -52,7 +52,9 @@ func TestPacketsThatWouldEndQEMUNeverReachIt(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if want := []string{"qRcmd," + hex.EncodeToString([]byte("info version"))}; !slices.Equal(reached, want) {
+		monitor := func(cmd string) string { return "qRcmd," + hex.EncodeToString([]byte(cmd)) }
+		greeting := monitor("info version")
+		if want := []string{greeting, monitor("info roms"), greeting, greeting}; !slices.Equal(reached, want) {
 			t.Errorf("QEMU got %q, want %q", reached, want)
 		}
 	})

@@ -68,6 +68,16 @@ func boot(t *testing.T, series string, change func(*vm.Options)) *machine {
 	return &machine{v, k}
 }
 
+// saysNoStop reports whether this is a QEMU (8.1 or newer) that sends no stop at connect.
+func (m *machine) saysNoStop(t *testing.T) bool {
+	t.Helper()
+	var v struct{ QEMU struct{ Major, Minor int } }
+	if err := m.QMP().Do(t.Context(), "query-version", nil, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v.QEMU.Major > 8 || v.QEMU.Major == 8 && v.QEMU.Minor > 0
+}
+
 // options are those of a session on the machine.
 func (m *machine) options(t *testing.T) *session.Options {
 	t.Helper()

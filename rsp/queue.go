@@ -12,6 +12,7 @@ type request struct {
 	body      []byte
 	batch     *Batch // whose it is; nil: nobody's in particular
 	pipelined bool   // may be in flight beside others of its thread
+	private   bool   // of a resume: OnStop and OnRefused do not hear of it
 	acked     bool   // guarded by Client.mu, as all below
 	resends   int
 	damaged   int
@@ -73,6 +74,9 @@ func (c *Client) admit(q *request) error {
 func (c *Client) abandon(q *request) {
 	c.mu.Lock()
 	q.deliver = nil
+	if q.kind == resume && slices.Contains(c.queue, q) {
+		c.run, c.interrupt = halted, false
+	}
 	c.queue = slices.DeleteFunc(c.queue, func(x *request) bool { return x == q })
 	done := c.pump()
 	c.mu.Unlock()

@@ -153,7 +153,7 @@ func (c *Client) remove(q *request) {
 // fail ends a request that is in flight no more. Called with mu held, which
 // it releases.
 func (c *Client) fail(q *request, err error) {
-	refused := q.kind == resume && q.deliver == nil
+	refused := q.kind == resume && !q.private
 	done := []outcome{q.result(nil, err)}
 	switch q.kind {
 	case selection:

@@ -57,11 +57,10 @@ func (c *Client) receiveWhileRunning(head *request, body []byte) {
 	c.remove(head)
 	c.run = halted
 	c.selected, c.known = s.Thread, s.selects()
-	delete(c.steps, s.Thread)
-	private := head.deliver != nil
-	done := append(c.pump(), head.result(bytes.Clone(body), nil))
+	c.noteStop(&s)
+	done := append(c.pump(), head.result(nil, nil))
 	c.mu.Unlock()
-	if c.o.OnStop != nil && !private {
+	if c.o.OnStop != nil && !head.private {
 		c.o.OnStop(s)
 	}
 	finishAll(done)
@@ -74,7 +73,7 @@ func (c *Client) unasked(body []byte) {
 	c.known = false
 	c.probeLost()
 	s, err := ParseStopReply(body)
-	delete(c.steps, s.Thread)
+	c.noteStop(&s)
 	greeting := c.greeting
 	if greeting {
 		c.features.Ran = true

@@ -144,19 +144,20 @@ func (c *Client) giveUp(head *request) {
 	c.o.Log.Warn("stub does not answer", "body", wireText(head.body))
 	var done []outcome
 	var kept []*request
-	refused := false
+	resumes, refused := false, false
 	for i, q := range append(slices.Clone(c.flight), c.queue...) {
 		switch sent := i < len(c.flight); {
 		case q.kind == batchEnd, q.kind == restore && (c.lossy || !sent):
 			q.acked, q.resends = false, 0
 			kept = append(kept, q)
 		case q.kind != restore:
-			refused = refused || q.kind == resume
+			resumes = resumes || q.kind == resume
+			refused = refused || q.kind == resume && !q.private
 			done = append(done, q.result(nil, err))
 		}
 	}
 	c.queue = kept
-	if refused {
+	if resumes {
 		c.run, c.interrupt = halted, false
 	}
 	c.startAnew()

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"ktrap/rsp"
 	"ktrap/rsp/rsptest"
@@ -179,6 +180,41 @@ func TestAGuestThatStaysPausedKeepsNoBreakpointThatKtrapLostCountOf(t *testing.T
 		})
 	})
 	if err != nil || m.Detached || len(m.Breaks) > 0 {
+		t.Errorf("error %v, detached %v, left behind %q", err, m.Detached, m.Breaks)
+	}
+}
+
+func TestAGuestThatRunsIsLeftStandingIfThatIsWished(t *testing.T) {
+	m := &rsptest.Machine{CPUs: []rsptest.CPU{{Regs: rsptest.NewRegs()}}}
+	resumes := 0
+	m.Run = func(*rsptest.Machine, string) string { resumes++; return "" }
+	o := &Options{Stub: rsptest.ListenUnix(t, m.Handle), NoTraps: true, StayPaused: true}
+	err := Run(t.Context(), o, func(ctx context.Context, s *Session) error { return s.Continue(ctx) })
+	if err != nil || m.Detached || resumes != 1 {
+		t.Errorf("error %v, detached %v, resumed %d times", err, m.Detached, resumes)
+	}
+}
+
+// The stub hears the interrupt only when ktrap has given up waiting for the stop: what
+// the guest was told to do must not be gone on with then.
+func TestAGuestWhoseStubAwakesTooLateIsLetGo(t *testing.T) {
+	m := runs()
+	m.CPUs = []rsptest.CPU{{Regs: rsptest.NewRegs()}}
+	interrupts := 0
+	stub := rsptest.ListenUnix(t, func(s *rsptest.Stub, msg rsp.Message) {
+		if msg.Kind == rsp.Interrupt {
+			if interrupts++; interrupts == 1 {
+				return
+			}
+		}
+		m.Handle(s, msg)
+	})
+	err := Run(t.Context(), &Options{Stub: stub, NoTraps: true}, func(ctx context.Context, s *Session) error {
+		s.leaving = 20 * time.Millisecond
+		err := s.Do(ctx, func(ctx context.Context, v *Stopped) error { return v.Insert(ctx, code(text), machine.User) })
+		return errors.Join(err, s.Continue(ctx))
+	})
+	if err != nil || !m.Detached || len(m.Breaks) > 0 {
 		t.Errorf("error %v, detached %v, left behind %q", err, m.Detached, m.Breaks)
 	}
 }

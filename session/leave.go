@@ -24,7 +24,8 @@ func (s *Session) leave() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*s.leaving)
 	defer cancel()
 	_ = s.call(func() {
-		if s.machine.Steps() { // a CPU that sleeps never ends its step
+		// A CPU that sleeps never ends its step, and a resume would be gone on with.
+		if s.machine.Steps() || s.staysPaused() {
 			s.step(machine.Interrupt{})
 		}
 	})
@@ -38,7 +39,11 @@ func (s *Session) leave() error {
 		return nil // the stub is gone, and the guest with it: front has heard
 	case errors.Is(err, context.DeadlineExceeded):
 		s.log.Warn("leave the guest", "err", err)
+		s.end()
 		err = s.letGo()
+	case err != nil:
+		s.end()
+		err = errors.Join(err, s.letGo())
 	}
 	if err != nil {
 		return fmt.Errorf("leave the guest: %w", err)

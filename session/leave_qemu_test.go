@@ -26,6 +26,27 @@ func TestTheGuestRunsOnThoughStepsWereCutShort(t *testing.T) {
 	m.noBreakpoints(t)
 }
 
+func TestARunningGuestIsLeftStandingIfThatIsWished(t *testing.T) {
+	m := up(t, "6.1")
+	o := m.options(t)
+	o.StayPaused = true
+	run(t, o, func(ctx context.Context, s *session.Session) { resume(ctx, t, s) })
+	if status, err := m.QMP().Status(t.Context()); err != nil || status == "running" {
+		t.Errorf("the guest is %s, %v", status, err)
+	}
+	run(t, m.options(t), func(ctx context.Context, s *session.Session) { resume(ctx, t, s) })
+	m.runs(t)
+	m.noBreakpoints(t)
+}
+
+// Nobody resumes it while ktrap is there.
+func TestAGuestThatRanRunsOnWhenKtrapLeaves(t *testing.T) {
+	m := up(t, "6.1")
+	run(t, m.options(t), func(context.Context, *session.Session) {})
+	m.runs(t)
+	m.noBreakpoints(t)
+}
+
 func cpusOf(ctx context.Context, t *testing.T, s *session.Session) (cpus []target.CPU) {
 	t.Helper()
 	if _, err := s.Halt(ctx); err != nil {

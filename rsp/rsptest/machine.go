@@ -193,12 +193,13 @@ func (m *Machine) selectCPU(args string) string {
 	}
 	i, ok := m.index(args[1:])
 	switch {
-	case args[0] == 'g' && ok:
-		m.cpu = i
-	case args[0] == 'g':
+	case args[0] == 'c' && (args[1:] == "0" || args[1:] == "-1"):
+	case !ok:
 		return "E22"
-	case ok: // Hc of whatever
+	case args[0] == 'c':
 		m.control = i
+	default:
+		m.cpu = i
 	}
 	return "OK"
 }

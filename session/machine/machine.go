@@ -179,7 +179,7 @@ func (m *Machine) onStop(s rsp.StopReply) []Effect {
 	// A watchpoint that the step has hit is news, a finished step is not.
 	if m.state == SteppingOver {
 		ended := m.stepEnded(s)
-		m.unended[m.stepping] = !ended && s.Thread != m.stepping
+		m.unended[m.stepping] = !ended
 		switch {
 		case !ended:
 			m.told = true // the step may be done nevertheless

@@ -108,7 +108,7 @@ func (v *Stopped) hit(ctx context.Context, cpu target.CPU, pc addr.Addr) (*trap.
 		}
 	}
 	if task, err := v.World.Kernel.Current(ctx, cpu); err == nil {
-		h.Comm = task.Comm
+		h.Current, h.Comm = task.Addr, task.Comm
 	}
 	return h, nil
 }

@@ -10,13 +10,14 @@ import (
 
 // Hit is one CPU at one point, or at the return address of one.
 type Hit struct {
-	CPU    int
-	Point  *Point // nil at a return address
-	PC     addr.Addr
-	Regs   cfi.Regs
-	Return addr.Addr // the word at rsp: where the function was called from
-	Caller string    // the function that address lies in
-	Comm   string    // the current task's name
+	CPU     int
+	Point   *Point // nil at a return address
+	PC      addr.Addr
+	Regs    cfi.Regs
+	Return  addr.Addr // the word at rsp: where the function was called from
+	Caller  string    // the function that address lies in
+	Current addr.Addr // the current task, 0 if unknown
+	Comm    string    // and its name
 }
 
 // Arg is the value of an argument register, 0 if unknown.
@@ -24,15 +25,16 @@ func (h *Hit) Arg(r cfi.Reg) uint64 { v, _ := h.Regs.Get(r); return v }
 
 // Open is a report that has begun on a CPU and whose text is not complete.
 type Open struct {
-	Class  oops.Class
-	Point  *Point
-	CPU    int
-	PtRegs addr.Addr // pt_regs of the fault, 0 if the report has none
-	Fault  uint64    // faulting address if HasFault
-	Error  uint64    // the CPU's error code if HasError
-	Task   addr.Addr // the task that the report is about if HasTask, 0 for the one that reports
-	Nested int       // reports that began inside this one
-	N      int       // counts reports from 1 on, over all CPUs
+	Class   oops.Class
+	Point   *Point
+	CPU     int       // where the task is that reports, as far as is known
+	Current addr.Addr // that task, 0 if unknown
+	PtRegs  addr.Addr // pt_regs of the fault, 0 if the report has none
+	Fault   uint64    // faulting address if HasFault
+	Error   uint64    // the CPU's error code if HasError
+	Task    addr.Addr // the task that the report is about if HasTask, 0 for the one that reports
+	Nested  int       // reports that began inside this one
+	N       int       // counts reports from 1 on, over all CPUs
 	// BackAt and BackSP say when the function has returned: pc and the stack
 	// pointer after the return.
 	BackAt addr.Addr
@@ -57,16 +59,17 @@ type Do struct {
 // It is owned by whoever inspects stops; it has no lock.
 type Engine struct {
 	open map[int]*Open
-	last map[int]oops.Class // the class last completed on each CPU
-	late map[int]oops.Class // the class of a report given up, whose end is no news
+	last map[int]past // what was last completed on each CPU
+	late map[int]past // what was given up there, and whose end is no news
 	n    int
 }
 
 // Hit takes one hit and says what to do.
 func (e *Engine) Hit(h *Hit) Do {
 	if e.open == nil {
-		e.open, e.last, e.late = make(map[int]*Open), make(map[int]oops.Class), make(map[int]oops.Class)
+		e.open, e.last, e.late = make(map[int]*Open), make(map[int]past), make(map[int]past)
 	}
+	e.follow(h)
 	if h.Point == nil {
 		return e.returned(h)
 	}
@@ -121,7 +124,7 @@ func (e *Engine) Oldest() *Open {
 // hangs in it, or is gone. Should its end come after all, that is no second one.
 func (e *Engine) GiveUp(cpu int) Do {
 	do := e.finish(cpu)
-	e.late[cpu] = do.Complete.Class
+	e.late[cpu] = past{do.Complete.Class, do.Complete.Current}
 	do.Confirm = do.Complete.Point.Returns // as in returned
 	return do
 }
@@ -160,7 +163,7 @@ func (e *Engine) begins(h *Hit) Do {
 // consequence recognises a panic that only ends what has been reported: the
 // fatal end of an oops, panic_on_warn, and the watchdogs' panics.
 func (e *Engine) consequence(h *Hit) bool {
-	if _, ok := e.last[h.CPU]; !ok {
+	if _, ok := pastOf(e.last, h); !ok {
 		return false
 	}
 	caller, _, _ := strings.Cut(h.Caller, ".") // oops_end.cold is oops_end
@@ -175,7 +178,7 @@ func (e *Engine) consequence(h *Hit) bool {
 func (e *Engine) start(h *Hit) Do {
 	p := h.Point
 	e.n++
-	o := &Open{Class: p.Class, Point: p, CPU: h.CPU, N: e.n}
+	o := &Open{Class: p.Class, Point: p, CPU: h.CPU, Current: h.Current, N: e.n}
 	delete(e.late, h.CPU)
 	if p.HasRegs {
 		o.PtRegs = addr.Addr(h.Arg(p.Regs))
@@ -206,8 +209,8 @@ func (e *Engine) ends(h *Hit) Do {
 		}
 		return e.finish(h.CPU)
 	}
-	if late, ok := e.late[h.CPU]; ok && late == h.Point.Class {
-		delete(e.late, h.CPU)
+	if cpu, ok := pastOf(e.late, h); ok && e.late[cpu].class == h.Point.Class {
+		delete(e.late, cpu)
 		return Do{}
 	}
 	if h.Point.Class == oops.Panic {
@@ -237,7 +240,7 @@ func (e *Engine) caught(h *Hit) Do {
 func (e *Engine) returned(h *Hit) Do {
 	o := e.open[h.CPU]
 	if o == nil || o.BackAt != h.PC || o.BackSP != h.Regs.SP() {
-		return Do{} // another task or CPU passes by
+		return Do{} // another task passes by
 	}
 	if o.Point.Spurious {
 		return Do{Unwatch: e.drop(h.CPU)}
@@ -251,7 +254,7 @@ func (e *Engine) returned(h *Hit) Do {
 
 func (e *Engine) finish(cpu int) Do {
 	o := e.open[cpu]
-	e.last[cpu] = o.Class
+	e.last[cpu] = past{o.Class, o.Current}
 	return Do{Complete: o, Unwatch: e.drop(cpu)}
 }
 

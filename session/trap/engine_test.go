@@ -3,6 +3,7 @@ package trap
 import (
 	"testing"
 
+	"ktrap/symbols/addr"
 	"ktrap/symbols/cfi"
 	"ktrap/symbols/oops"
 )
@@ -121,6 +122,57 @@ func TestAReportOfKASANIsCapturedAtItsBeginAndEndsAtACatchAll(t *testing.T) {
 		if got := e.Hit(at(t, 0, end.name, end.args)); got.Complete != do.Capture || got.Confirm {
 			t.Fatalf("at %s: %+v", end.name, got)
 		}
+	}
+}
+
+const taskA, taskB = 0xffff888001000000, 0xffff888002000000
+
+// by is a hit by a task.
+func by(task addr.Addr, h *Hit) *Hit {
+	h.Current = task
+	return h
+}
+
+func TestAReportGoesWithItsTaskToAnotherCPU(t *testing.T) {
+	var e Engine
+	begun := e.Hit(by(taskA, at(t, 0, "complete_report_info", nil))).Capture
+	if other := e.Hit(by(taskB, at(t, 1, "check_panic_on_warn", nil))); other.Complete == begun {
+		t.Fatal("another task ended the report")
+	}
+	if got := e.Hit(by(taskA, at(t, 1, "check_panic_on_warn", nil))); got.Complete != begun || got.Confirm || begun.CPU != 1 {
+		t.Fatalf("on another CPU: %+v", got)
+	}
+	if left := e.Oldest(); left != nil {
+		t.Errorf("still open: %+v", left)
+	}
+	p := by(taskA, at(t, 0, "panic", nil))
+	p.Caller = "check_panic_on_warn"
+	if do := e.Hit(p); !do.Followup {
+		t.Errorf("the panic that it leads to, on the first CPU again: %+v", do)
+	}
+}
+
+func TestAReportThatReturnsOnAnotherCPUIsKnownByItsStack(t *testing.T) {
+	var e Engine
+	fault := e.Hit(at(t, 0, "page_fault_oops", map[cfi.Reg]uint64{cfi.RDI: ptRegs}))
+	for sp, want := range map[uint64]Do{0xffffc90000003008: {}, 0xffffc90000001008: {Unwatch: fault.Watch}} {
+		back := &Hit{CPU: 1, PC: fault.Watch}
+		back.Regs.Set(cfi.RSP, sp)
+		if do := e.Hit(back); do != want {
+			t.Errorf("sp %#x: %+v, want %+v", sp, do, want)
+		}
+	}
+}
+
+func TestAReportThatWasGivenUpMayEndOnAnotherCPU(t *testing.T) {
+	var e Engine
+	e.Hit(by(taskA, at(t, 0, "die", map[cfi.Reg]uint64{cfi.RSI: ptRegs})))
+	e.GiveUp(0)
+	if do := e.Hit(by(taskA, at(t, 1, "oops_end", map[cfi.Reg]uint64{cfi.RDX: 11}))); do != (Do{}) {
+		t.Errorf("its end: %+v", do)
+	}
+	if do := e.Hit(by(taskB, at(t, 1, "oops_end", map[cfi.Reg]uint64{cfi.RDX: 11}))); do.Complete == nil {
+		t.Error("the next one is news")
 	}
 }
 
